@@ -1,0 +1,324 @@
+"""Where passers come from: a pair, a path, a descriptor at hand, a parent process.
+
+pair()                       both ends in this process; fork, and each side closes one
+listen(path), connect(path)  between processes that have nothing in common but a path
+adopt(fd_or_socket)          a connected descriptor that came from elsewhere
+spawn(args), inherited()     parent and child program
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import warnings
+from time import monotonic, sleep
+
+from . import backends
+from .credentials import Credentials, peer_credentials
+from .errors import PasserClosed
+from .passer import Passer
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import socket
+    import subprocess
+    from collections.abc import Sequence
+    from types import TracebackType
+    from typing import Any
+
+    from .backends import Backend, Endpoint
+
+__all__ = [
+    "Credentials",
+    "Listener",
+    "adopt",
+    "connect",
+    "inherited",
+    "listen",
+    "pair",
+    "peer_credentials",
+    "spawn",
+]
+
+# As many descriptors a message as C code needs for half of the most it can reach, and few enough
+# slots for a nearly full table: see the benchmark.
+_PAIR_BATCH = 16
+_VARIABLE = "FDPASS_FD"
+
+
+def pair(
+    *,
+    batch: int = _PAIR_BATCH,
+    survival: str = "auto",
+    max_queued: int = 1024,
+    backend: str = "auto",
+) -> tuple[Passer, Passer]:
+    """Make a channel and give both ends of it.
+
+    Up to *batch* descriptors travel in one message; each message needs as many free slots at once
+    in the receiver. To talk to a forked child, fork and close one end on each side.
+    """
+    chosen = backends.choose(backend)
+    one, other = chosen.open_pair()
+    try:
+        options = {"batch": batch, "survival": survival, "max_queued": max_queued}
+        left = _passer(chosen, one, options)
+    except BaseException:
+        one.close()
+        other.close()
+        raise
+    try:
+        return left, _passer(chosen, other, options)
+    except BaseException:
+        left.close()
+        other.close()
+        raise
+
+
+def adopt(
+    channel: int | socket.socket,
+    *,
+    batch: int = 1,
+    survival: str = "auto",
+    max_queued: int = 1024,
+    backend: str = "auto",
+) -> Passer:
+    """Make a passer of a connected descriptor or socket, and take it over.
+
+    *batch* is 1 because foreign receivers leak or lose the second descriptor of a message; raise
+    it where fdpass is at the other end too.
+
+    Raises:
+        ValueError: it is no channel for descriptors; the caller keeps it, open.
+
+    """
+    fd = channel if isinstance(channel, int) else channel.fileno()
+    chosen = backends.choose(backend)
+    options = {"batch": batch, "survival": survival, "max_queued": max_queued}
+    endpoint = chosen.adopt(fd)
+    try:
+        passer = _passer(chosen, endpoint, options)
+    except BaseException:
+        endpoint.release()
+        raise
+    if not isinstance(channel, int):
+        channel.detach()
+    return passer
+
+
+def _passer(backend: Backend, endpoint: Endpoint, options: dict[str, Any]) -> Passer:
+    return Passer(backend, endpoint, **options)
+
+
+def connect(path: str | os.PathLike[str], timeout: float | None = 0, **options: Any) -> Passer:
+    """Connect to a listener at *path*; *options* are those of :func:`adopt`.
+
+    A listener that is not there yet is waited for, *timeout* seconds at most (None: for ever).
+
+    Raises:
+        FileNotFoundError, ConnectionRefusedError: nobody listens there.
+        OSError: the path is longer than the system allows; the message names the limit.
+
+    """
+    name = os.fspath(path)
+    chosen = backends.choose(options.get("backend", "auto"))
+    deadline = None if timeout is None else monotonic() + timeout
+    while True:
+        try:
+            fd = chosen.connect(name)
+            break
+        except (FileNotFoundError, ConnectionRefusedError, BlockingIOError):
+            if deadline is not None and monotonic() >= deadline:
+                raise
+            sleep(0.01)
+        except OSError as error:
+            raise _named(error, name, chosen) from None
+    return _adopt_own(fd, options)
+
+
+def _adopt_own(fd: int, options: dict[str, Any]) -> Passer:
+    try:
+        return adopt(fd, **options)
+    except BaseException:
+        os.close(fd)
+        raise
+
+
+def _named(error: OSError, path: str, backend: Backend) -> OSError:
+    """Name the limit in the error of a path that is too long: found by trying shorter ones."""
+    if error.errno is not None and error.errno != errno.ENAMETOOLONG:
+        return error
+    longest = backend.longest_path(path)
+    message = f"the path has {len(os.fsencode(path))} bytes, and this system allows {longest}"
+    return OSError(errno.ENAMETOOLONG, message, path)
+
+
+def listen(path: str | os.PathLike[str], *, mode: int = 0o600, **options: Any) -> Listener:
+    """Listen at *path*; *options* are those of :func:`adopt`, for every accepted passer.
+
+    The file gets *mode* before anybody can connect. A stale socket (nobody listens on it) is
+    replaced; a live one or any other file is never touched.
+
+    Raises:
+        FileExistsError: a file that is no socket is at the path.
+        OSError: EADDRINUSE, somebody listens there; ENAMETOOLONG, naming the limit.
+
+    """
+    name = os.fspath(path)
+    chosen = backends.choose(options.get("backend", "auto"))
+    fd = _bind(chosen, name)
+    try:
+        try:
+            os.chmod(name, mode)
+            made = os.stat(name)
+            chosen.start(fd)
+        except BaseException:
+            os.unlink(name)
+            raise
+    except BaseException:
+        os.close(fd)
+        raise
+    return Listener(chosen, fd, name, (made.st_dev, made.st_ino), options)
+
+
+def _bind(backend: Backend, path: str) -> int:
+    try:
+        return backend.bind(path)
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise _named(error, path, backend) from None
+    found = os.lstat(path)
+    if not stat.S_ISSOCK(found.st_mode):
+        raise FileExistsError(errno.EEXIST, "a file that is no socket is there", path)
+    try:
+        os.close(backend.connect(path))
+    except ConnectionRefusedError:
+        _remove_stale(path, (found.st_dev, found.st_ino))
+        return backend.bind(path)
+    raise OSError(errno.EADDRINUSE, "somebody listens there", path)
+
+
+def _remove_stale(path: str, seen: tuple[int, int]) -> None:
+    """Remove the file at *path* if it is still the one that was *seen* to be stale.
+
+    Moved aside first: somebody else may have replaced it meanwhile, and gets it back.
+    """
+    aside = f"{path}.{os.getpid()}"
+    os.rename(path, aside)
+    found = os.lstat(aside)
+    if (found.st_dev, found.st_ino) != seen:
+        os.link(aside, path)
+        os.unlink(aside)
+        raise OSError(errno.EADDRINUSE, "somebody else began to listen there", path)
+    os.unlink(aside)
+
+
+class Listener:
+    """Accepts passers at a path; removes the path when closed, if it is still its own."""
+
+    def __init__(
+        self,
+        backend: Backend,
+        fd: int,
+        path: str,
+        identity: tuple[int, int],
+        options: dict[str, Any],
+    ) -> None:
+        self._backend = backend
+        self._fd = fd
+        self._identity = identity
+        self._options = options
+        self._process = os.getpid()
+        self.path = path
+
+    def fileno(self) -> int:
+        """Give the listening descriptor, to be polled; the listener owns it."""
+        if self._fd < 0:
+            raise PasserClosed("this listener has been closed")
+        return self._fd
+
+    def accept(self, timeout: float | None = None) -> Passer:
+        """Accept one connection, waiting *timeout* seconds at most (None: for ever).
+
+        Raises:
+            TimeoutError: nobody connected.
+
+        """
+        deadline = None if timeout is None else monotonic() + timeout
+        while True:
+            try:
+                return _adopt_own(self._backend.accept(self.fileno()), self._options)
+            except (BlockingIOError, ConnectionAbortedError):
+                left = None if deadline is None else deadline - monotonic()
+                if left is not None and left <= 0:
+                    raise TimeoutError(f"nobody connected to {self.path}") from None
+                self._backend.wait_readable(self._fd, left)
+
+    def close(self) -> None:
+        """Stop listening, and remove the path if it is still ours; a forked child leaves it."""
+        if self._fd < 0:
+            return
+        fd, self._fd = self._fd, -1
+        if self._process == os.getpid():
+            try:
+                found = os.lstat(self.path)
+                if (found.st_dev, found.st_ino) == self._identity:
+                    os.unlink(self.path)
+            except FileNotFoundError:
+                pass  # somebody removed it already
+        os.close(fd)
+
+    def __enter__(self) -> Listener:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        if getattr(self, "_fd", -1) >= 0:
+            warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self, stacklevel=2)
+            self.close()
+
+    def __repr__(self) -> str:
+        state = "closed" if self._fd < 0 else f"on descriptor {self._fd}"
+        return f"<fdpass.Listener at {self.path!r}, {state}>"
+
+
+def spawn(args: Sequence[str], **popen: Any) -> tuple[subprocess.Popen[Any], Passer]:
+    """Start a program with one end of a new channel; give it and our end.
+
+    The child finds its end with :func:`inherited`. *popen* goes to ``subprocess.Popen``.
+    """
+    import subprocess
+
+    ours, theirs = pair()
+    with theirs:
+        given = theirs.fileno()
+        environment = dict(popen.pop("env", None) or os.environ, **{_VARIABLE: str(given)})
+        passed = (*popen.pop("pass_fds", ()), given)
+        try:
+            child = subprocess.Popen(args, env=environment, pass_fds=passed, **popen)
+        except BaseException:
+            ours.close()
+            raise
+    return child, ours
+
+
+def inherited() -> Passer:
+    """Make a passer of the end that the parent's :func:`spawn` gave this program; once.
+
+    Raises:
+        OSError: the parent gave none.
+
+    """
+    number = os.environ.pop(_VARIABLE, None)
+    if number is None:
+        raise OSError(errno.EBADF, f"the parent gave no channel: {_VARIABLE} is not set")
+    os.set_inheritable(int(number), False)
+    return adopt(int(number), batch=_PAIR_BATCH)

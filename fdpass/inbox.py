@@ -1,0 +1,137 @@
+r"""The receiving half of a passer: from bytes and descriptors as they come to descriptors in order.
+
+Every descriptor is announced by one NUL; text before the NUL is the user's, and belongs to it.
+Descriptors may come before their NUL (a message written in two parts), never after it.
+
+    bytes         \\0  \\0   h i \\0                     NULs due: one each
+    descriptors   3   4   5           ──► ready: 3, 4, 5 (with "hi")
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+
+from .errors import DescriptorsLost, FdPassError, NotAPasser, PeerClosed, PeerReset
+from .survival import own_bytes
+from .table import close_all
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .backends import Endpoint
+    from .survival import Survival
+
+MOST_DATA = 1 << 16
+# Enough for whatever a channel holds; an end for a peer that never stops.
+_MESSAGES_AT_ONCE = 1024
+
+
+class Inbox:
+    """Descriptors that have arrived and nobody has taken; the inbox owns them until then."""
+
+    def __init__(self, endpoint: Endpoint, survival: Survival) -> None:
+        self._endpoint = endpoint
+        self._take = survival.take
+        self.ready: deque[int] = deque()
+        self.notes: dict[int, bytes] = {}  # the user's bytes for those of ready that have any
+        self._early: deque[int] = deque()  # descriptors whose NUL is still due
+        self._text = b""  # text whose NUL is still due
+        self._fault: FdPassError | None = None  # to be told after what is ready
+        self._ended: FdPassError | None = None
+        self.lock = threading.Lock()
+
+    def fill(self) -> None:
+        """Receive until something is ready.
+
+        Raises:
+            BlockingIOError: nothing has arrived; TableFull: it waits for a free slot.
+            FdPassError: what went wrong, once all that came before it has been taken.
+
+        """
+        with self.lock:
+            while not self.ready:
+                if self._fault is not None:
+                    fault, self._fault = self._fault, None
+                    raise fault
+                if self._ended is not None:
+                    raise type(self._ended)(*self._ended.args)
+                self._receive()
+
+    def fill_all(self) -> bool:
+        """Receive all that is there; tell whether more may come when it is readable again."""
+        try:
+            for _ in range(_MESSAGES_AT_ONCE):
+                if self._fault is not None or self._ended is not None:
+                    return False
+                self._receive()
+        except FdPassError as error:
+            if isinstance(error, BlockingIOError):  # the table is full
+                return False
+            self._fault = error
+        except BlockingIOError:
+            pass
+        return True
+
+    def _receive(self) -> None:
+        """Receive one piece of the stream; sort it into what is ready, early and at fault."""
+        try:
+            data, fds, cut = self._take(self._endpoint, len(self._early))
+        except ConnectionResetError as error:
+            self._end(PeerReset(error.errno, "the peer is gone, with what it had not read"))
+            return
+        plain = not cut and len(fds) == len(data) == data.count(0) and data
+        if plain and not self._early and not self._text:
+            self.ready.extend(fds)
+            return
+        if not data:
+            close_all(fds)
+            self._end(PeerClosed("the peer closed its end"))
+            return
+        self._sort(data, fds, cut=cut)
+
+    def _sort(self, data: bytes, fds: list[int], *, cut: bool) -> None:
+        if fds and self._early and not own_bytes(data, len(self._early)):
+            close_all(fds)
+            self._reject(f"{len(fds)} descriptors came before the bytes of earlier ones")
+            return
+        self._early.extend(fds)
+        *notes, text = (self._text + data).split(b"\0")
+        lost = 0
+        for note in notes:
+            if not self._early:
+                lost += 1
+                continue
+            fd = self._early.popleft()
+            self.ready.append(fd)
+            if note:
+                self.notes[fd] = note
+        if lost or cut:
+            exact = lost or None
+            self._fault = DescriptorsLost(f"{exact or 'some'} of {len(notes)} descriptors", exact)
+        if len(text) > MOST_DATA:
+            self._reject(f"more than {MOST_DATA} bytes came with one descriptor")
+        elif text and not self._early and not cut and not self._text:
+            self._reject(f"{len(text)} bytes came that belong to no descriptor")
+        else:
+            self._text = text
+
+    def _reject(self, what: str) -> None:
+        close_all(self._early)
+        self._early.clear()
+        self._ended = NotAPasser(f"expected one NUL for each descriptor: {what}")
+
+    def _end(self, how: FdPassError) -> None:
+        if self._early:
+            left = len(self._early)
+            close_all(self._early)
+            self._early.clear()
+            self._fault = DescriptorsLost(f"the peer ended amid a message of {left}", left)
+        self._ended = how
+
+    def close(self) -> None:
+        """Close all that nobody has taken."""
+        close_all(self.ready)
+        close_all(self._early)
+        self.ready.clear()
+        self._early.clear()
+        self.notes.clear()

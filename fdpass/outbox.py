@@ -1,0 +1,171 @@
+"""The sending half of a passer: a queue, and handing over to the system what it takes.
+
+A descriptor counts as sent when the system has it. Those in the queue are duplicates that the
+outbox owns, so that the caller may close its own at once.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import threading
+from collections import deque
+from itertools import islice
+
+from .errors import QueueFull, SentInPart
+from .table import close_all
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .backends import Backend, Endpoint
+
+# How many of the queue are looked at in one go.
+_AT_ONCE = 256
+
+
+class Outbox:
+    """Descriptors on their way into the channel; any number of threads may add to it."""
+
+    def __init__(self, backend: Backend, endpoint: Endpoint, batch: int, max_queued: int) -> None:
+        self._endpoint = endpoint
+        self._send = endpoint.send
+        self._try_later = backend.TRY_LATER
+        self._too_many = backend.TOO_MANY
+        self._batch = batch
+        self._max_queued = max_queued
+        self._queue: deque[tuple[int, bytes]] = deque()
+        self._rest = b""  # of a message whose descriptors have gone with its first byte
+        self.stuck = False  # the system must recover first: that it is writable means nothing
+        self.lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self._queue)
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether something waits for the channel to take more."""
+        return bool(self._queue or self._rest)
+
+    def submit(self, fds: list[int], payload: bytes, *, close: bool) -> None:
+        """Hand *fds* over or queue them, *payload* with each; close them if so asked.
+
+        Raises:
+            QueueFull: no room; none was accepted.
+            SentInPart: the system refused after the first few.
+            OSError: the system refused; none was accepted.
+
+        """
+        with self.lock:
+            accepted, refusal = self._submit(fds, payload, close=close)
+        if refusal is not None:
+            if accepted:
+                raise SentInPart(refusal, accepted, len(fds)) from refusal
+            raise refusal
+
+    def _submit(self, fds: list[int], payload: bytes, *, close: bool) -> tuple[int, OSError | None]:
+        due = len(fds)
+        if self.is_waiting and (refusal := self._drain()):
+            return 0, refusal
+        room = self._max_queued - len(self._queue)
+        # One message goes whole or not at all; several might go in part, and then find no room.
+        if due > room and (self.is_waiting or due > self._batch):
+            return 0, self._full(due, room)
+        accepted, refusal = 0, None
+        if not self.is_waiting:
+            accepted, refusal = self._hand_over(fds, payload)
+            if close:
+                close_all(fds[:accepted])
+        if refusal is None and accepted < due:
+            if due - accepted > room:
+                return accepted, self._full(due - accepted, room)
+            try:
+                for fd in fds[accepted:]:
+                    self._queue.append((fd if close else os.dup(fd), payload))
+                    accepted += 1
+            except OSError as error:
+                refusal = error
+        return accepted, refusal
+
+    def _full(self, due: int, room: int) -> QueueFull:
+        return QueueFull(
+            errno.EAGAIN,
+            f"the channel is full; {due} descriptors came, and the queue has room for {room} "
+            f"of {self._max_queued}",
+        )
+
+    def drain(self) -> None:
+        """Hand over as much of the queue as the system takes now.
+
+        Raises:
+            OSError: the system refused for good; what it refused stays in the queue.
+
+        """
+        with self.lock:
+            if refusal := self._drain():
+                raise refusal
+
+    def _drain(self) -> OSError | None:
+        try:
+            if not self._finish_rest():
+                return None
+        except OSError as error:
+            return error
+        while self._queue:
+            some = list(islice(self._queue, _AT_ONCE))
+            handed, refusal = self._hand_over([fd for fd, _ in some], [data for _, data in some])
+            for _ in range(handed):
+                os.close(self._queue.popleft()[0])
+            if refusal or handed < len(some):
+                return refusal
+        return None
+
+    def _hand_over(
+        self, fds: list[int], payload: bytes | Sequence[bytes]
+    ) -> tuple[int, OSError | None]:
+        """Give the system message after message; tell how many went, and what it refused with."""
+        most, gone = self._batch, 0
+        while gone < len(fds):
+            some = fds[gone : gone + most]
+            if isinstance(payload, bytes):
+                data = payload * len(some)
+            else:
+                data = b"".join(payload[gone : gone + most])
+            try:
+                taken = self._send(data, some)
+            except OSError as error:
+                if error.errno in self._try_later:
+                    self.stuck = not isinstance(error, BlockingIOError)
+                    return gone, None
+                if error.errno not in self._too_many or len(some) == 1:
+                    return gone, error
+                most = len(some) // 2
+                continue
+            self.stuck = False
+            gone += len(some)
+            if taken < len(data):
+                self._rest = data[taken:]
+                if not self._finish_rest():
+                    break
+        return gone, None
+
+    def _finish_rest(self) -> bool:
+        """Send what is left of a message; tell whether all of it has gone."""
+        while self._rest:
+            try:
+                self._rest = self._rest[self._send(self._rest, ()) :]
+            except OSError as error:
+                if error.errno not in self._try_later:
+                    raise
+                self.stuck = not isinstance(error, BlockingIOError)
+                return False
+        return True
+
+    def close(self) -> int:
+        """Close what waits; tell how many descriptors that were."""
+        left = len(self._queue)
+        close_all(fd for fd, _ in self._queue)
+        self._queue.clear()
+        self._rest = b""
+        return left

@@ -1,0 +1,383 @@
+"""Passer: a channel with a queue before it and an inbox behind it. It never blocks unasked.
+
+    send ──► outbox ──flush──► [ the system ] ──fill──► inbox ──► recv
+
+On the wire every descriptor is announced by one NUL byte; the user's bytes for it, if there are
+any, stand before the NUL. Several descriptors may travel in one message, with its first byte.
+So *NULs minus descriptors* shows a loss on every system, also where a message was written in
+two parts, and a message of one descriptor is the one of AnyEvent::FDpasser and IO::FDPass.
+
+Threads: any number may send, one may receive. Processes: one may use an end. After a fork both
+have a copy of the queue and the inbox; one of them closes its passer.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import warnings
+import weakref
+from time import monotonic, sleep
+
+from . import survival as _survival
+from .errors import PasserBusy, PasserClosed, TableFull
+from .inbox import MOST_DATA, Inbox
+from .outbox import Outbox
+from .table import RESERVE
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from types import TracebackType
+    from typing import Protocol
+
+    from .backends import Backend, Endpoint
+
+    class HasFileno(Protocol):
+        """A file, a socket, whatever has a descriptor."""
+
+        def fileno(self) -> int:
+            """Give the descriptor."""
+
+
+_PAUSE_LEAST, _PAUSE_MOST = 0.0005, 0.02  # seconds between tries, when the system must recover
+
+_passers: weakref.WeakSet[Passer] = weakref.WeakSet()
+
+
+class Passer:
+    """One end of a channel for descriptors.
+
+    Made by :func:`fdpass.pair`, :func:`fdpass.adopt`, :func:`fdpass.connect` and
+    :meth:`fdpass.Listener.accept`. *batch* is the most descriptors a message carries, *max_queued*
+    the most that wait in the queue; *survival* is described in :mod:`fdpass.survival`.
+    """
+
+    def __init__(
+        self,
+        backend: Backend,
+        endpoint: Endpoint,
+        *,
+        batch: int = 1,
+        survival: str = "auto",
+        max_queued: int = 1024,
+    ) -> None:
+        self._closed = True
+        if batch < 1:
+            raise ValueError(f"expected a batch of at least 1 descriptor, received {batch}")
+        if max_queued < 0:
+            raise ValueError(f"expected a queue of at least 0 descriptors, received {max_queued}")
+        way = _survival.choose(backend, survival)
+        self._endpoint = endpoint
+        self._outbox = Outbox(backend, endpoint, batch, max_queued)
+        self._inbox = Inbox(endpoint, way)
+        self._ready = self._inbox.ready
+        self._notes = self._inbox.notes
+        self._reader = threading.Lock()
+        self._batch = batch
+        self.backend = backend.NAME
+        self.survival = way.NAME
+        self._closed = False
+        RESERVE.want(batch)
+        _passers.add(self)
+
+    # -- what it is
+
+    def fileno(self) -> int:
+        """Give the channel's descriptor, to be polled; the passer owns it."""
+        self._check_open()
+        return self._endpoint.fileno()
+
+    @property
+    def closed(self) -> bool:
+        """Whether this end has been closed."""
+        return self._closed
+
+    @property
+    def queued(self) -> int:
+        """How many descriptors wait to be handed to the system."""
+        return len(self._outbox)
+
+    @property
+    def wants_write(self) -> bool:
+        """Whether something waits for the channel to take more: poll for writing, then flush."""
+        return self._outbox.is_waiting
+
+    def __repr__(self) -> str:
+        if self._closed:
+            return "<fdpass.Passer, closed>"
+        kind = f"{self.backend}, {self.survival}, batch {self._batch}"
+        load = f"{len(self._outbox)} queued, {len(self._ready)} in the inbox"
+        return f"<fdpass.Passer on descriptor {self._endpoint.fileno()}, {kind}: {load}>"
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise PasserClosed("this passer has been closed")
+
+    # -- sending
+
+    def send(self, file: int | HasFileno, *, data: bytes = b"", close: bool = False) -> None:
+        """Hand one descriptor over now, or queue it; never blocks.
+
+        Borrows *file* (what must wait is duplicated); with *close* takes it over, once it is
+        accepted. *data* travels with it, at most 64 KiB and without NUL bytes; the peer gets it
+        from :meth:`recv_with_data`.
+
+        Raises:
+            QueueFull: a BlockingIOError; it was not accepted.
+            OSError: the system refused, or there was no slot for the duplicate; it was not
+                accepted, and the caller still owns its own.
+
+        """
+        self._check_open()
+        if data and (b"\0" in data or len(data) > MOST_DATA):
+            raise ValueError(
+                f"expected at most {MOST_DATA} bytes without NUL to go with the descriptor, "
+                f"received {len(data)} bytes with {data.count(0)} NULs"
+            )
+        self._outbox.submit([_fd(file)], data + b"\0", close=close)
+
+    def send_many(self, files: Iterable[int | HasFileno], *, close: bool = False) -> None:
+        """Hand several over, in as few messages as the batch allows, or queue them; never blocks.
+
+        Ownership as with :meth:`send`. All find room, or none is accepted.
+
+        Raises:
+            QueueFull: a BlockingIOError; none was accepted. More than *max_queued* at once may
+                never find room: send those in pieces.
+            SentInPart: an OSError; the system refused after the first few, and it tells how many.
+
+        """
+        self._check_open()
+        fds = [file if type(file) is int else _fd(file) for file in files]
+        if fds:
+            self._outbox.submit(fds, b"\0", close=close)
+
+    def flush(self, timeout: float | None = None) -> None:
+        """Wait until the queue is empty, for *timeout* seconds at most (None: for ever).
+
+        While the channel is full, what arrives goes into the inbox, so that two peers which both
+        flush do not wait for each other.
+
+        Raises:
+            TimeoutError: something still waits; it stays queued.
+            OSError: the system refused what is first in the queue; it stays queued.
+
+        """
+        patience = _Patience(timeout)
+        while True:
+            self._check_open()
+            self._outbox.drain()
+            if not self._outbox.is_waiting:
+                return
+            reads = self._read_ahead()
+            if patience.over():
+                raise TimeoutError(f"{len(self._outbox)} descriptors are still queued")
+            if self._outbox.stuck:
+                patience.pause()
+            else:
+                self._endpoint.wait(read=reads, write=True, timeout=patience.left())
+
+    def flush_nowait(self) -> bool:
+        """Hand over what the system takes now; tell whether the queue is empty."""
+        self._check_open()
+        self._outbox.drain()
+        return not self._outbox.is_waiting
+
+    def _read_ahead(self) -> bool:
+        """Receive into the inbox, unless a reader is at it; tell whether to wait for more."""
+        if not self._inbox.lock.acquire(blocking=False):
+            return False
+        try:
+            # Asked under the lock: a reader looks into the inbox under it before it waits.
+            if self._reader.locked() or len(self._ready) > 1024:
+                return False
+            return self._inbox.fill_all()
+        finally:
+            self._inbox.lock.release()
+
+    # -- receiving
+
+    def recv(self, timeout: float | None = None) -> int:
+        """Receive one descriptor, waiting *timeout* seconds at most (None: for ever).
+
+        The caller owns it; it is close-on-exec. Text that came with it is dropped: use
+        :meth:`recv_with_data` where the peer sends any.
+
+        Raises:
+            TimeoutError: none arrived, or none found a free slot; nothing is lost.
+            PeerClosed, PeerReset: nothing more will arrive.
+            DescriptorsLost: here, in the order of arrival, something is missing; go on.
+            NotAPasser: the peer speaks something else; close this passer.
+            PasserBusy: another thread is receiving.
+
+        """
+        try:
+            fd = self._ready.popleft()
+        except IndexError:
+            self._claim_and_fill(timeout)
+            fd = self._ready.popleft()
+        if self._notes:
+            self._notes.pop(fd, None)
+        return fd
+
+    def recv_nowait(self) -> int:
+        """Receive one descriptor that is there already; else as :meth:`recv`.
+
+        Raises:
+            TableFull: a BlockingIOError; one has arrived and waits for a free slot.
+            BlockingIOError: none has arrived.
+
+        """
+        if not self._ready:
+            self._claim()
+            try:
+                self._inbox.fill()
+            finally:
+                self._reader.release()
+        return self.recv()
+
+    def recv_many(self, timeout: float | None = None) -> list[int]:
+        """Receive all that is there, at least one, waiting for that as :meth:`recv` does."""
+        self._claim()
+        try:
+            if not self._ready:
+                self._fill_within(timeout)
+            with self._inbox.lock:
+                self._inbox.fill_all()
+                fds = list(self._ready)
+                self._ready.clear()
+                self._notes.clear()
+        finally:
+            self._reader.release()
+        return fds
+
+    def recv_with_data(self, timeout: float | None = None) -> tuple[int, bytes]:
+        """Receive one descriptor and the bytes that were sent with it; else as :meth:`recv`."""
+        if not self._ready:
+            self._claim_and_fill(timeout)
+        fd = self._ready.popleft()
+        return fd, self._notes.pop(fd, b"")
+
+    def _claim(self) -> None:
+        self._check_open()
+        if not self._reader.acquire(blocking=False):
+            raise PasserBusy("another thread is receiving on this passer; only one may")
+
+    def _claim_and_fill(self, timeout: float | None) -> None:
+        self._claim()
+        try:
+            self._fill_within(timeout)
+        finally:
+            self._reader.release()
+
+    def _fill_within(self, timeout: float | None) -> None:
+        """Wait until something is ready; the reader's lock is held."""
+        patience = _Patience(timeout)
+        while True:
+            full = None
+            try:
+                self._inbox.fill()
+                return
+            except TableFull as error:
+                full = error
+            except BlockingIOError:
+                pass
+            if patience.over():
+                raise TimeoutError(full.strerror if full else "no descriptor has arrived")
+            writes = self._push()
+            if full:
+                patience.pause()
+            elif self._outbox.stuck:
+                self._endpoint.wait(read=True, write=False, timeout=patience.step())
+            else:
+                self._endpoint.wait(read=True, write=writes, timeout=patience.left())
+
+    def _push(self) -> bool:
+        """Help what is queued on while waiting for the other direction; tell if more waits."""
+        if not self._outbox.is_waiting:
+            return False
+        try:
+            self._outbox.drain()
+        except OSError:
+            return False  # flush and send tell it; what has arrived comes first
+        return self._outbox.is_waiting
+
+    # -- the end
+
+    def close(self) -> None:
+        """Close this end, what waits in the queue and what nobody has taken out of the inbox."""
+        if self._closed:
+            return
+        self._closed = True
+        with self._outbox.lock, self._inbox.lock:
+            left = self._outbox.close()
+            self._inbox.close()
+            self._endpoint.close()
+        RESERVE.release(self._batch)
+        if left:
+            warnings.warn(f"{left} descriptors were still queued", ResourceWarning, stacklevel=2)
+
+    def __enter__(self) -> Passer:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        if not getattr(self, "_closed", True):
+            warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self, stacklevel=2)
+            self.close()
+
+    def _after_fork(self) -> None:
+        # The old locks may be held by threads that the child has not.
+        self._reader = threading.Lock()
+        self._outbox.lock = threading.Lock()
+        self._inbox.lock = threading.Lock()
+
+
+class _Patience:
+    """A deadline, and pauses that grow while the system must recover."""
+
+    def __init__(self, timeout: float | None) -> None:
+        self._deadline = None if timeout is None else monotonic() + timeout
+        self._pause = _PAUSE_LEAST
+
+    def left(self) -> float | None:
+        return None if self._deadline is None else self._deadline - monotonic()
+
+    def over(self) -> bool:
+        return self._deadline is not None and monotonic() >= self._deadline
+
+    def step(self) -> float:
+        """Give the next pause, in seconds, no longer than what is left."""
+        self._pause = min(self._pause * 2, _PAUSE_MOST)
+        left = self.left()
+        return self._pause if left is None else max(0.0, min(self._pause, left))
+
+    def pause(self) -> None:
+        sleep(self.step())
+
+
+def _fd(file: int | HasFileno) -> int:
+    if isinstance(file, int):
+        return file
+    fileno = getattr(file, "fileno", None)
+    if fileno is None:
+        raise TypeError(f"expected a descriptor or an object with fileno(), received {file!r}")
+    fd: int = fileno()
+    return fd
+
+
+def _after_fork() -> None:
+    for passer in list(_passers):
+        passer._after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

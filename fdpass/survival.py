@@ -1,0 +1,187 @@
+"""What happens when the descriptor table is full, so that nothing is lost.
+
+A received descriptor needs a free slot. Without one the system takes the message out of the
+channel all the same and the descriptor is gone, with MSG_CTRUNC (Linux), with an error (the BSDs)
+or with no sign at all (gVisor). Two ways around it:
+
+*peek*     Look at the message with MSG_PEEK, which gives duplicates and leaves it queued. As many
+           descriptors as were announced: keep them and discard the message. Fewer: close them,
+           and try again later. Nothing is lost whatever other threads do in between.
+
+*reserve*  Keep slots occupied, free them just before receiving, and occupy them again just after
+           (the close-dup slot reservation of AnyEvent::FDpasser). While they cannot be occupied
+           again, receive nothing. Another thread that takes a freed slot at the wrong moment can
+           still cause a loss; it is reported.
+
+Which one: *peek* where a probe of the running system shows that MSG_PEEK gives real descriptors;
+never by the system's name. Both share one reserve for the whole process; *peek* touches it only
+under pressure.
+
+    message waits ──peek──► complete ──discard──► delivered
+                      │
+                      └──► incomplete: close, free the reserve, peek once more
+                                  └──► still incomplete: TableFull, it waits in the channel
+"""
+
+from __future__ import annotations
+
+import errno
+
+from .errors import DescriptorsLost, TableFull
+from .table import RESERVE, close_all
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    from .backends import Backend, Endpoint
+
+    class Survival(Protocol):
+        """A way of taking what has arrived."""
+
+        NAME: str
+
+        def take(self, endpoint: Endpoint, in_hand: int) -> tuple[bytes, list[int], bool]:
+            """Take the next bytes and descriptors, and whether some were cut off."""
+
+
+# Room for the bytes of any message of ours and to spare: see Peek.
+_BYTES = 4096
+_MOST_BYTES = 1 << 20
+# How often a message must look incomplete, with free slots shown to be there each time and no
+# word from the system, before its descriptors count as lost.
+_CONVICTIONS = 16
+
+
+class Peek:
+    """Look first, take only what is complete."""
+
+    NAME = "peek"
+
+    def __init__(self) -> None:
+        self._suspected = 0
+
+    def take(self, endpoint: Endpoint, in_hand: int) -> tuple[bytes, list[int], bool]:
+        """Take the next bytes and descriptors off the channel; the caller owns them.
+
+        *in_hand* descriptors have come before, whose bytes are still due.
+
+        Raises:
+            BlockingIOError: nothing has arrived.
+            TableFull: something has, and there is no slot for it; it waits in the channel.
+
+        """
+        while True:
+            data, fds, cut = _peek_with_room(endpoint)
+            count = len(data)
+            if not cut and len(fds) == count == data.count(0) and not in_hand:
+                break  # what our own wire brings, nearly always
+            if not cut and fds and in_hand and not own_bytes(data, in_hand):
+                # A peek filled by plain bytes also shows the descriptors of the next message
+                # (Linux, unix_stream_read_generic). A receive tells whose they are.
+                close_all(fds)
+                return endpoint.receive(count)
+            if not cut and len(fds) + in_hand >= data.count(0):
+                break
+            close_all(fds)
+            if not RESERVE.free():
+                self._convict_or_wait(data, in_hand, len(fds), cut=cut)
+                return endpoint.receive(count)
+        self._suspected = 0
+        if count:
+            try:
+                endpoint.discard(count)
+            except BaseException:
+                close_all(fds)
+                raise
+        RESERVE.occupy()
+        return data, fds, False
+
+    def _convict_or_wait(self, data: bytes, in_hand: int, came: int, *, cut: bool) -> None:
+        """Return only if what is missing was never there, however many slots are free.
+
+        With MSG_CTRUNC set it is there. Without it, it may be: gVisor says nothing.
+        """
+        due = data.count(0) - in_hand
+        if not cut and RESERVE.has_room_for(max(due, 1)):
+            self._suspected += 1
+            if self._suspected >= _CONVICTIONS:
+                self._suspected = 0
+                return
+        raise TableFull(
+            errno.EMFILE, f"{due} descriptors wait in the channel, and there is room for {came}"
+        )
+
+
+def own_bytes(data: bytes, in_hand: int) -> bool:
+    """Tell whether *data* goes on after the bytes that *in_hand* descriptors still wait for."""
+    parts = data.split(b"\0", in_hand)
+    return len(parts) > in_hand and bool(parts[-1])
+
+
+def _peek_with_room(endpoint: Endpoint) -> tuple[bytes, list[int], bool]:
+    """Peek with a buffer that the bytes do not fill: a full one may show too many descriptors."""
+    size = _BYTES
+    while True:
+        data, fds, cut = endpoint.peek(size)
+        if len(data) < size or size >= _MOST_BYTES:
+            return data, fds, cut
+        close_all(fds)
+        size *= 4
+
+
+class Hold:
+    """Keep slots occupied, and free them for the moment of receiving."""
+
+    NAME = "reserve"
+
+    def take(self, endpoint: Endpoint, in_hand: int) -> tuple[bytes, list[int], bool]:  # noqa: ARG002
+        """Take the next bytes and descriptors off the channel; the caller owns them.
+
+        Raises:
+            BlockingIOError: nothing has arrived.
+            TableFull: the reserve is not whole, so nothing may be received now.
+            DescriptorsLost: the system refused to give what had arrived, and dropped it.
+
+        """
+        with RESERVE.lock:
+            if not RESERVE.occupy():
+                if not endpoint.wait(read=True, write=False, timeout=0):
+                    raise BlockingIOError(errno.EAGAIN, "nothing has arrived")
+                raise TableFull(errno.EMFILE, "no slots to receive into can be kept free")
+            if not endpoint.wait(read=True, write=False, timeout=0):
+                raise BlockingIOError(errno.EAGAIN, "nothing has arrived")
+            RESERVE.free()
+            try:
+                return endpoint.receive(_BYTES)
+            except OSError as error:
+                if isinstance(error, (BlockingIOError, ConnectionError)):
+                    raise
+                # EMSGSIZE on NetBSD, OpenBSD and macOS, EMFILE on FreeBSD and illumos.
+                raise DescriptorsLost(f"the system dropped what had arrived: {error}") from error
+            finally:
+                RESERVE.occupy()
+
+
+def available(backend: Backend) -> dict[str, str | None]:
+    """Tell of every way why it cannot be used on this system, or None; best first."""
+    no_peek = "MSG_PEEK does not give real descriptors on this system"
+    return {Peek.NAME: None if backend.peek_works() else no_peek, Hold.NAME: None}
+
+
+def choose(backend: Backend, name: str = "auto") -> Survival:
+    """Give the best way that works here, or the one named.
+
+    Raises:
+        ValueError: there is none of that name.
+        OSError: it does not work on this system; the message says why.
+
+    """
+    ways = available(backend)
+    if name == "auto":
+        name = next(way for way, reason in ways.items() if reason is None)
+    if name not in ways:
+        raise ValueError(f"no survival mode {name!r}; known: auto, {', '.join(ways)}")
+    if reason := ways[name]:
+        raise OSError(f"survival mode {name} cannot be used: {reason}")
+    return Peek() if name == Peek.NAME else Hold()

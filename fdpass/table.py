@@ -1,0 +1,92 @@
+"""This process's descriptor table: closing what nobody gets, and slots kept for receiving."""
+
+from __future__ import annotations
+
+import os
+import threading
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+def close_all(fds: Iterable[int]) -> None:
+    """Close descriptors that nobody will get."""
+    for fd in fds:
+        os.close(fd)
+
+
+class Reserve:
+    """Slots of the descriptor table, kept occupied so that they can be freed at need.
+
+    One for the process, as many as the largest message that any open passer may get, besides
+    the one descriptor whose duplicates they are. It holds what it can get.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self._wanted: list[int] = []
+        self._origin: int | None = None
+        self._held: list[int] = []
+
+    def want(self, slots: int) -> None:
+        """Keep *slots* for one more passer."""
+        with self.lock:
+            self._wanted.append(slots)
+            self.occupy()
+
+    def release(self, slots: int) -> None:
+        """Keep *slots* for one passer less."""
+        with self.lock:
+            self._wanted.remove(slots)
+            most = max(self._wanted, default=0)
+            close_all(self._held[most:])
+            del self._held[most:]
+            if not self._wanted and self._origin is not None:
+                os.close(self._origin)
+                self._origin = None
+
+    def occupy(self) -> bool:
+        """Occupy as many slots as are wanted; tell whether all are."""
+        with self.lock:
+            try:
+                if self._origin is None:
+                    self._origin, unused = os.pipe()
+                    os.close(unused)
+                while len(self._held) < max(self._wanted, default=0):
+                    self._held.append(os.dup(self._origin))
+            except OSError:  # full; whoever frees a slot makes the next try succeed
+                return False
+            return True
+
+    def free(self) -> bool:
+        """Free all slots; tell whether there were any."""
+        with self.lock:
+            held, self._held = self._held, []
+            close_all(held)
+            return bool(held)
+
+    def has_room_for(self, slots: int) -> bool:
+        """Tell whether *slots* are free at this moment, by occupying them."""
+        taken = []
+        with self.lock:
+            try:
+                if self._origin is None:
+                    return False
+                for _ in range(slots):
+                    taken.append(os.dup(self._origin))  # noqa: PERF401  what was taken must be known
+            except OSError:
+                return False
+            finally:
+                close_all(taken)
+        return True
+
+    def after_fork(self) -> None:
+        """Make a new lock; the old one may be held by a thread that the child has not."""
+        self.lock = threading.RLock()
+
+
+RESERVE = Reserve()
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=RESERVE.after_fork)
