@@ -72,6 +72,7 @@ class Passer:
         self._outbox = Outbox(backend, endpoint, batch, max_queued)
         self._inbox = Inbox(endpoint, way)
         self._ready = self._inbox.ready
+        self._next = self._ready.popleft
         self._notes = self._inbox.notes
         self._reader = threading.Lock()
         self._batch = batch
@@ -213,10 +214,10 @@ class Passer:
 
         """
         try:
-            fd = self._ready.popleft()
+            fd = self._next()
         except IndexError:
             self._claim_and_fill(timeout)
-            fd = self._ready.popleft()
+            fd = self._next()
         if self._notes:
             self._notes.pop(fd, None)
         return fd
@@ -256,7 +257,7 @@ class Passer:
         """Receive one descriptor and the bytes that were sent with it; else as :meth:`recv`."""
         if not self._ready:
             self._claim_and_fill(timeout)
-        fd = self._ready.popleft()
+        fd = self._next()
         return fd, self._notes.pop(fd, b"")
 
     def _claim(self) -> None:

@@ -72,29 +72,32 @@ class Peek:
 
         """
         while True:
-            data, fds, cut = _peek_with_room(endpoint)
+            data, fds, cut = endpoint.peek(_BYTES)
             count = len(data)
-            if not cut and len(fds) == count == data.count(0) and not in_hand:
-                break  # what our own wire brings, nearly always
-            if not cut and fds and in_hand and not own_bytes(data, in_hand):
-                # A peek filled by plain bytes also shows the descriptors of the next message
-                # (Linux, unix_stream_read_generic). A receive tells whose they are.
-                close_all(fds)
-                return endpoint.receive(count)
-            if not cut and len(fds) + in_hand >= data.count(0):
-                break
+            if count >= _BYTES:
+                data, fds, cut = _peek_wider(endpoint, fds)
+                count = len(data)
+            if not cut:
+                due = data.count(0) - in_hand
+                if fds and in_hand and not own_bytes(data, in_hand):
+                    # A peek filled by plain bytes also shows the descriptors of the next message
+                    # (Linux, unix_stream_read_generic). A receive tells whose they are.
+                    close_all(fds)
+                    return endpoint.receive(count)
+                if len(fds) >= due:
+                    break
             close_all(fds)
             if not RESERVE.free():
                 self._convict_or_wait(data, in_hand, len(fds), cut=cut)
                 return endpoint.receive(count)
+        try:
+            endpoint.discard(count)
+        except BaseException:
+            close_all(fds)
+            raise
         self._suspected = 0
-        if count:
-            try:
-                endpoint.discard(count)
-            except BaseException:
-                close_all(fds)
-                raise
-        RESERVE.occupy()
+        if RESERVE.is_free:
+            RESERVE.occupy()
         return data, fds, False
 
     def _convict_or_wait(self, data: bytes, in_hand: int, came: int, *, cut: bool) -> None:
@@ -119,15 +122,15 @@ def own_bytes(data: bytes, in_hand: int) -> bool:
     return len(parts) > in_hand and bool(parts[-1])
 
 
-def _peek_with_room(endpoint: Endpoint) -> tuple[bytes, list[int], bool]:
-    """Peek with a buffer that the bytes do not fill: a full one may show too many descriptors."""
+def _peek_wider(endpoint: Endpoint, fds: list[int]) -> tuple[bytes, list[int], bool]:
+    """Peek with ever more room, until the bytes do not fill it: see Peek.take."""
     size = _BYTES
     while True:
+        close_all(fds)
+        size *= 4
         data, fds, cut = endpoint.peek(size)
         if len(data) < size or size >= _MOST_BYTES:
             return data, fds, cut
-        close_all(fds)
-        size *= 4
 
 
 class Hold:

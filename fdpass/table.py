@@ -29,6 +29,11 @@ class Reserve:
         self._origin: int | None = None
         self._held: list[int] = []
 
+    @property
+    def is_free(self) -> bool:
+        """Whether none of the slots is held."""
+        return not self._held
+
     def want(self, slots: int) -> None:
         """Keep *slots* for one more passer."""
         with self.lock:

@@ -29,11 +29,23 @@ if TYPE_CHECKING:
 
 NAME = "bsd44"
 
-_SOL_SOCKET = getattr(socket, "SOL_SOCKET", -1)
-_SCM_RIGHTS = getattr(socket, "SCM_RIGHTS", -1)
-_DONTWAIT = getattr(socket, "MSG_DONTWAIT", 0)
-_NOSIGNAL = getattr(socket, "MSG_NOSIGNAL", 0)
-_CLOEXEC = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
+
+def _constant(name: str, absent: int = 0) -> int:
+    # A plain int: the flags of enum are slow to combine.
+    return int(getattr(socket, name, absent))
+
+
+_SOL_SOCKET = _constant("SOL_SOCKET", -1)
+_SCM_RIGHTS = _constant("SCM_RIGHTS", -1)
+_DONTWAIT = _constant("MSG_DONTWAIT")
+_NOSIGNAL = _constant("MSG_NOSIGNAL")
+_CLOEXEC = _constant("MSG_CMSG_CLOEXEC")
+_PEEK = _constant("MSG_PEEK")
+_CTRUNC = _constant("MSG_CTRUNC")
+
+_SENDING = _DONTWAIT | _NOSIGNAL
+_RECEIVING = _DONTWAIT | _CLOEXEC
+_PEEKING = _RECEIVING | _PEEK
 _INT = array("i").itemsize
 
 # No system is known to take more in one message: 253 on Linux, 254 on FreeBSD and macOS, 1020
@@ -59,12 +71,15 @@ def descriptors(control: Control) -> list[int]:
     A negative number stands for one that the system refused to hand out (Linux 7.3,
     SO_RIGHTS_NOTRUNC): it is no descriptor, and left out.
     """
-    fds = array("i")
+    found: list[int] = []
     for level, kind, data in control:
         if kind == _SCM_RIGHTS and level == _SOL_SOCKET:
+            fds = array("i")
             fds.frombytes(data[: len(data) - len(data) % _INT] if len(data) % _INT else data)
-    found = fds.tolist()
-    return [fd for fd in found if fd >= 0] if found and min(found) < 0 else found
+            found = found + fds.tolist() if found else fds.tolist()
+            if b"\xff" in data and min(found, default=0) < 0:  # the byte is in every negative int
+                found = [fd for fd in found if fd >= 0]
+    return found
 
 
 class Endpoint:
@@ -72,10 +87,9 @@ class Endpoint:
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
+        self._sendmsg, self._recvmsg, self._recv = sock.sendmsg, sock.recvmsg, sock.recv
         self._cloexec_by_hand = not _probe()["cloexec"]
         self._room = socket.CMSG_SPACE(MOST_PER_MESSAGE * _INT) + _CREDENTIALS
-        self._peek_flags = socket.MSG_PEEK | _CLOEXEC | _DONTWAIT
-        self._flags = _CLOEXEC | _DONTWAIT
         if not _DONTWAIT:
             sock.setblocking(False)
 
@@ -84,28 +98,25 @@ class Endpoint:
 
     def send(self, data: bytes, fds: Sequence[int]) -> int:
         control = [(_SOL_SOCKET, _SCM_RIGHTS, array("i", fds))] if fds else []
-        return self._sock.sendmsg((data,), control, _DONTWAIT | _NOSIGNAL)
+        return self._sendmsg((data,), control, _SENDING)
 
-    def receive(self, size: int) -> tuple[bytes, list[int], bool]:
-        return self._recvmsg(size, self._flags)
-
-    def peek(self, size: int) -> tuple[bytes, list[int], bool]:
-        return self._recvmsg(size, self._peek_flags)
-
-    def _recvmsg(self, size: int, call_flags: int) -> tuple[bytes, list[int], bool]:
-        data, control, flags, _ = self._sock.recvmsg(size, self._room, call_flags)
+    def receive(self, size: int, flags: int = _RECEIVING) -> tuple[bytes, list[int], bool]:
+        data, control, got, _ = self._recvmsg(size, self._room, flags)
         fds = descriptors(control)
         if self._cloexec_by_hand:
             for fd in fds:
                 os.set_inheritable(fd, False)
-        return data, fds, bool(flags & socket.MSG_CTRUNC)
+        return data, fds, bool(got & _CTRUNC)
+
+    def peek(self, size: int) -> tuple[bytes, list[int], bool]:
+        return self.receive(size, _PEEKING)
 
     def discard(self, count: int) -> None:
         # A peek has shown these bytes, so "would block" can only be spurious; a short read
         # leaves plain bytes, whose descriptors went with the first one.
         while count:
             try:
-                taken = len(self._sock.recv(count, _DONTWAIT))
+                taken = len(self._recv(count, _DONTWAIT))
             except BlockingIOError:
                 self.wait(read=True, write=False, timeout=0.1)
                 continue
@@ -266,14 +277,14 @@ def recv_fds(
         ValueError: MSG_PEEK, which makes numbers that are no descriptors on many systems.
 
     """
-    if flags & socket.MSG_PEEK and not peek_works():
+    if flags & _PEEK and not peek_works():
         raise ValueError("MSG_PEEK gives numbers that are no descriptors on this system")
     room = socket.CMSG_SPACE(MOST_PER_MESSAGE * _INT) + _CREDENTIALS
     data, control, got, address = sock.recvmsg(bufsize, room, flags | _CLOEXEC)
     fds = descriptors(control)
-    if got & socket.MSG_CTRUNC or len(fds) > maxfds:
+    if got & _CTRUNC or len(fds) > maxfds:
         close_all(fds)
-        cut = bool(got & socket.MSG_CTRUNC)
+        cut = bool(got & _CTRUNC)
         more = " and more that the system cut off (MSG_CTRUNC)" if cut else ""
         raise DescriptorsLost(
             f"expected at most {maxfds} descriptors, received {len(fds)}{more}; all are closed",
@@ -318,7 +329,7 @@ def _try_all() -> dict[str, bool]:
             # NetBSD and FreeBSD show kernel pointers here, macOS zeros: never close a number
             # that has not been seen to be one of the two.
             ours = {*pipe, one.fileno(), other.fileno()}
-            shown = descriptors(other.recvmsg(1, room, socket.MSG_PEEK | _CLOEXEC)[1])
+            shown = descriptors(other.recvmsg(1, room, _PEEK | _CLOEXEC)[1])
             peeked = [fd for fd in shown if fd not in ours and _is_one_of(pipe, fd)]
             close_all(peeked)
             got = [fd for _ in pipe for fd in descriptors(other.recvmsg(1, room, _CLOEXEC)[1])]
