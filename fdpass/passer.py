@@ -75,7 +75,7 @@ class Passer:
         self._next = self._ready.popleft
         self._notes = self._inbox.notes
         self._reader = threading.Lock()
-        self._batch = batch
+        self.batch = batch
         self.backend = backend.NAME
         self.survival = way.NAME
         self._closed = False
@@ -107,7 +107,7 @@ class Passer:
     def __repr__(self) -> str:
         if self._closed:
             return "<fdpass.Passer, closed>"
-        kind = f"{self.backend}, {self.survival}, batch {self._batch}"
+        kind = f"{self.backend}, {self.survival}, batch {self.batch}"
         load = f"{len(self._outbox)} queued, {len(self._ready)} in the inbox"
         return f"<fdpass.Passer on descriptor {self._endpoint.fileno()}, {kind}: {load}>"
 
@@ -315,7 +315,7 @@ class Passer:
             left = self._outbox.close()
             self._inbox.close()
             self._endpoint.close()
-        RESERVE.release(self._batch)
+        RESERVE.release(self.batch)
         if left:
             warnings.warn(f"{left} descriptors were still queued", ResourceWarning, stacklevel=2)
 

@@ -1,0 +1,129 @@
+"""What works on this system, found by trying: what ``python -m fdpass doctor`` tells."""
+
+from __future__ import annotations
+
+import os
+import platform
+
+from . import backends, survival
+from .endpoints import pair, peer_credentials
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import TypedDict
+
+    from .passer import Passer
+
+    class Finding(TypedDict):
+        """One thing that was tried: None in *missing* says that it works."""
+
+        name: str
+        missing: str | None
+
+    class Diagnosis(TypedDict):
+        """All that was tried, what was chosen, and why."""
+
+        system: str
+        python: str
+        descriptor_limit: int | None
+        backends: list[Finding]
+        backend: str | None
+        backend_because: str
+        survivals: list[Finding]
+        survival: str | None
+        survival_because: str
+        batch: int | None
+        credentials: str
+        verdict: str
+
+
+def examine() -> Diagnosis:
+    """Try every interface, every way of surviving a full table, and a pass from end to end."""
+    found: Diagnosis = {
+        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "python": f"{platform.python_implementation()} {platform.python_version()}",
+        "descriptor_limit": _limit(),
+        "backends": [_finding(item) for item in backends.available().items()],
+        "backend": None,
+        "backend_because": "no interface passes descriptors here",
+        "survivals": [],
+        "survival": None,
+        "survival_because": "there is no backend",
+        "batch": None,
+        "credentials": "not asked",
+        "verdict": "descriptors cannot be passed on this system",
+    }
+    working = [item["name"] for item in found["backends"] if item["missing"] is None]
+    if not working:
+        return found
+    chosen = backends.choose()
+    found["backend"] = chosen.NAME
+    found["backend_because"] = "it is the first of the list that passed a descriptor just now"
+    found["survivals"] = [_finding(item) for item in survival.available(chosen).items()]
+    left, right = pair()
+    with left, right:
+        found["survival"] = left.survival
+        found["survival_because"] = (
+            "MSG_PEEK gave a real descriptor and left the message in the channel"
+            if left.survival == survival.Peek.NAME
+            else "MSG_PEEK gives no real descriptors here, so slots are kept free by reserving them"
+        )
+        found["batch"] = left.batch
+        found["credentials"] = _credentials(right.fileno())
+        found["verdict"] = _pass_one(left, right)
+    return found
+
+
+def _limit() -> int | None:
+    sysconf = getattr(os, "sysconf", None)
+    return int(sysconf("SC_OPEN_MAX")) if sysconf else None
+
+
+def _finding(item: tuple[str, str | None]) -> Finding:
+    name, missing = item
+    return {"name": name, "missing": missing}
+
+
+def _credentials(fd: int) -> str:
+    try:
+        pid, uid, gid = peer_credentials(fd)
+    except OSError as error:
+        return f"unknown: {error}"
+    return f"pid {pid}, uid {uid}, gid {gid}"
+
+
+def _pass_one(left: Passer, right: Passer) -> str:
+    reading, writing = os.pipe()
+    try:
+        left.send(writing)
+        received = right.recv(timeout=5.0)
+        os.write(received, b"passed")
+        os.close(received)
+        if os.read(reading, 6) != b"passed":
+            return "a descriptor arrived that is not the one that was sent"
+    finally:
+        os.close(reading)
+        os.close(writing)
+    return "a descriptor was passed and used"
+
+
+def lines(found: Diagnosis) -> list[str]:
+    """Tell it in plain lines."""
+    told = [
+        f"system       {found['system']}, {found['python']}",
+        f"table        {found['descriptor_limit'] or 'unknown'} descriptors at most",
+        "interfaces   tried best first",
+        *(_told(item) for item in found["backends"]),
+        f"chosen       {found['backend'] or 'none'}: {found['backend_because']}",
+        "full table   ways to survive it",
+        *(_told(item) for item in found["survivals"]),
+        f"chosen       {found['survival'] or 'none'}: {found['survival_because']}",
+        f"batch        {found['batch']} descriptors a message over pair(), 1 over adopt()",
+        f"peer         {found['credentials']}",
+        f"verdict      {found['verdict']}",
+    ]
+    return told if found["backend"] else [line for line in told if "None" not in line]
+
+
+def _told(item: Finding) -> str:
+    return f"  {item['name']:<10} {'works' if item['missing'] is None else item['missing']}"
