@@ -274,7 +274,7 @@ class Passer:
 
     def _fill_within(self, timeout: float | None) -> None:
         """Wait until something is ready; the reader's lock is held."""
-        patience = _Patience(timeout)
+        patience = None
         while True:
             full = None
             try:
@@ -284,6 +284,8 @@ class Passer:
                 full = error
             except BlockingIOError:
                 pass
+            if patience is None:
+                patience = _Patience(timeout)
             if patience.over():
                 raise TimeoutError(full.strerror if full else "no descriptor has arrived")
             writes = self._push()

@@ -96,7 +96,7 @@ class Peek:
             close_all(fds)
             raise
         self._suspected = 0
-        if RESERVE.is_free:
+        if RESERVE.is_short:
             RESERVE.occupy()
         return data, fds, False
 

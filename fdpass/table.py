@@ -26,27 +26,29 @@ class Reserve:
     def __init__(self) -> None:
         self.lock = threading.RLock()
         self._wanted: list[int] = []
+        self._most = 0
         self._origin: int | None = None
         self._held: list[int] = []
 
     @property
-    def is_free(self) -> bool:
-        """Whether none of the slots is held."""
-        return not self._held
+    def is_short(self) -> bool:
+        """Whether fewer slots are held than are wanted."""
+        return len(self._held) < self._most
 
     def want(self, slots: int) -> None:
         """Keep *slots* for one more passer."""
         with self.lock:
             self._wanted.append(slots)
+            self._most = max(self._wanted)
             self.occupy()
 
     def release(self, slots: int) -> None:
         """Keep *slots* for one passer less."""
         with self.lock:
             self._wanted.remove(slots)
-            most = max(self._wanted, default=0)
-            close_all(self._held[most:])
-            del self._held[most:]
+            self._most = max(self._wanted, default=0)
+            close_all(self._held[self._most :])
+            del self._held[self._most :]
             if not self._wanted and self._origin is not None:
                 os.close(self._origin)
                 self._origin = None
@@ -58,7 +60,7 @@ class Reserve:
                 if self._origin is None:
                     self._origin, unused = os.pipe()
                     os.close(unused)
-                while len(self._held) < max(self._wanted, default=0):
+                while len(self._held) < self._most:
                     self._held.append(os.dup(self._origin))
             except OSError:  # full; whoever frees a slot makes the next try succeed
                 return False

@@ -71,15 +71,14 @@ def descriptors(control: Control) -> list[int]:
     A negative number stands for one that the system refused to hand out (Linux 7.3,
     SO_RIGHTS_NOTRUNC): it is no descriptor, and left out.
     """
-    found: list[int] = []
+    found = array("i")
     for level, kind, data in control:
         if kind == _SCM_RIGHTS and level == _SOL_SOCKET:
-            fds = array("i")
-            fds.frombytes(data[: len(data) - len(data) % _INT] if len(data) % _INT else data)
-            found = found + fds.tolist() if found else fds.tolist()
-            if b"\xff" in data and min(found, default=0) < 0:  # the byte is in every negative int
-                found = [fd for fd in found if fd >= 0]
-    return found
+            found.frombytes(data[: len(data) - len(data) % _INT] if len(data) % _INT else data)
+            # Looked for as a byte first, which every negative int has.
+            if b"\xff" in data and min(found, default=0) < 0:
+                found = array("i", [fd for fd in found if fd >= 0])
+    return found.tolist()
 
 
 class Endpoint:
