@@ -73,6 +73,10 @@ class SentInPart(FdPassError, OSError):
     def __init__(self, cause: OSError, accepted: int, due: int) -> None:
         super().__init__(cause.errno, f"{cause.strerror}, after {accepted} of {due} descriptors")
         self.accepted = accepted
+        self._made_of = cause, accepted, due
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), self._made_of  # args are those of OSError
 
 
 class TableFull(FdPassError, BlockingIOError):

@@ -57,14 +57,18 @@ class Reserve:
         """Occupy as many slots as are wanted; tell whether all are."""
         with self.lock:
             try:
-                if self._origin is None:
-                    self._origin, unused = os.pipe()
-                    os.close(unused)
+                origin = self._find_origin()
                 while len(self._held) < self._most:
-                    self._held.append(os.dup(self._origin))
+                    self._held.append(os.dup(origin))
             except OSError:  # full; whoever frees a slot makes the next try succeed
                 return False
             return True
+
+    def _find_origin(self) -> int:
+        if self._origin is None:
+            self._origin, unused = os.pipe()
+            os.close(unused)
+        return self._origin
 
     def free(self) -> bool:
         """Free all slots; tell whether there were any."""
@@ -78,10 +82,9 @@ class Reserve:
         taken = []
         with self.lock:
             try:
-                if self._origin is None:
-                    return False
+                origin = self._find_origin()
                 for _ in range(slots):
-                    taken.append(os.dup(self._origin))  # noqa: PERF401  what was taken must be known
+                    taken.append(os.dup(origin))  # noqa: PERF401  what was taken must be known
             except OSError:
                 return False
             finally:

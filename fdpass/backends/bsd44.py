@@ -15,16 +15,20 @@ import socket
 import stat
 from array import array
 from contextlib import closing
+from functools import partial
+from time import monotonic
 
 from ..errors import DescriptorsLost
 from ..table import close_all
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
+    from typing import TypeVar
 
     from _typeshed import ReadableBuffer
 
+    T = TypeVar("T")
     Control = list[tuple[int, int, bytes]]
 
 NAME = "bsd44"
@@ -54,6 +58,7 @@ _INT = array("i").itemsize
 MOST_PER_MESSAGE = 1024
 # Credentials may stand in the same buffer, before the descriptors.
 _CREDENTIALS = 256
+_PROBE_WITHIN = 2.0  # seconds
 
 # What sendmsg says when the system must recover first. OpenBSD reports too many descriptors in
 # flight as EMFILE, though sending needs no slot (uipc_usrreq.c, unp_internalize).
@@ -320,24 +325,37 @@ def _try_all() -> dict[str, bool]:
     try:
         one, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         with one, other:
-            other.settimeout(2)
             room = socket.CMSG_SPACE(4 * _INT)
+
+            def receive(flags: int) -> list[int]:
+                return descriptors(_insist(partial(other.recvmsg, 1, room, flags | _RECEIVING))[1])
+
             for fd in pipe:
                 rights = [(_SOL_SOCKET, _SCM_RIGHTS, array("i", [fd]))]
-                one.sendmsg((b"\0",), rights, _NOSIGNAL)
+                _insist(partial(one.sendmsg, (b"\0",), rights, _SENDING))
             # NetBSD and FreeBSD show kernel pointers here, macOS zeros: never close a number
             # that has not been seen to be one of the two.
             ours = {*pipe, one.fileno(), other.fileno()}
-            shown = descriptors(other.recvmsg(1, room, _PEEK | _CLOEXEC)[1])
-            peeked = [fd for fd in shown if fd not in ours and _is_one_of(pipe, fd)]
+            peeked = [fd for fd in receive(_PEEK) if fd not in ours and _is_one_of(pipe, fd)]
             close_all(peeked)
-            got = [fd for _ in pipe for fd in descriptors(other.recvmsg(1, room, _CLOEXEC)[1])]
+            got = [fd for _ in pipe for fd in receive(0)]
             works = len(got) == len(pipe)
             cloexec = works and not any(map(os.get_inheritable, got))
             close_all(got)
             return {"works": works, "cloexec": cloexec, "peek": works and len(peeked) == 1}
     finally:
         close_all(pipe)
+
+
+def _insist(call: Callable[[], T]) -> T:
+    """Make a call that has every reason to succeed at once, although it says "would block"."""
+    deadline = monotonic() + _PROBE_WITHIN
+    while True:
+        try:
+            return call()
+        except BlockingIOError:
+            if monotonic() >= deadline:
+                raise
 
 
 def _is_one_of(pipe: tuple[int, int], fd: int) -> bool:

@@ -1,0 +1,113 @@
+"""Every recipe of the project: ``nox -l`` lists them, ``nox`` runs what a change must pass."""
+
+# /// script
+# requires-python = ">=3.10"
+# dependencies = ["nox>=2025.2.9"]
+# ///
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+
+import nox
+
+nox.needs_version = ">=2025.2.9"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.sessions = ["lint", "types", "tests", "catalogue"]
+nox.options.error_on_missing_interpreters = False
+nox.options.reuse_existing_virtualenvs = True
+
+PROJECT = nox.project.load_toml("pyproject.toml")
+PYTHONS = nox.project.python_versions(PROJECT)
+CODE = ("fdpass", "conformance", "noxfile.py")
+
+
+def install(session: nox.Session, *groups: str) -> None:
+    """Install the project and the dependency groups it needs here."""
+    needed = [need for group in groups for need in nox.project.dependency_groups(PROJECT, group)]
+    session.install("-e.[conformance]", *needed)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Format and style."""
+    session.install(*nox.project.dependency_groups(PROJECT, "lint"))
+    session.run("ruff", "format", *([] if session.posargs == ["fix"] else ["--check"]), *CODE)
+    session.run("ruff", "check", *(["--fix"] if session.posargs == ["fix"] else []), *CODE)
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Types: the whole on this platform, what others can reach on theirs."""
+    install(session, "lint", "test")
+    session.run("mypy")
+    for platform in ("linux", "darwin", "win32"):
+        session.run("mypy", "--platform", platform, "-m", "fdpass", "-m", "fdpass.__main__")
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """The project's own tests, on this Python."""
+    install(session, "test")
+    session.run("pytest", "-n", "auto", *session.posargs)
+
+
+@nox.session(python=PYTHONS, default=False)
+def matrix(session: nox.Session) -> None:
+    """The tests and a conformance run on every Python that is here."""
+    install(session, "test")
+    session.run("pytest", "-n", "auto", *session.posargs)
+    session.run("python", "-m", "conformance", "run", "-n", "2")
+
+
+@nox.session(default=False)
+def conformance(session: nox.Session) -> None:
+    """The main job: the suite against the reference passer on this system."""
+    session.install("-e.[conformance]")
+    os.makedirs("out", exist_ok=True)
+    session.run(
+        *("python", "-m", "conformance", "run"),
+        *("--results", "out/results.json", "--junit", "out/junit.xml", *session.posargs),
+    )
+
+
+@nox.session
+def catalogue(session: nox.Session) -> None:
+    """CATALOGUE.md says what the checks say."""
+    session.install("-e.[conformance]")
+    session.run("python", "-m", "conformance", "catalogue", "--check")
+
+
+@nox.session(default=False)
+def mutants(session: nox.Session) -> None:
+    """The suite is tested: broken passers and systems must be caught; prints the kill matrix."""
+    session.install("-e.[conformance]")
+    session.run("python", "-m", "conformance.mutants", *session.posargs)
+
+
+@nox.session(default=False)
+def benchmark(session: nox.Session) -> None:
+    """Throughput, as ratios within one run."""
+    session.install("-e.")
+    session.run("python", "-m", "fdpass.benchmarks", *session.posargs)
+
+
+@nox.session(default=False)
+def emulated(session: nox.Session) -> None:
+    """The main job inside gVisor and under qemu-user, where these are installed."""
+    session.install("-e.[conformance]")
+    session.run("python", "ci/emulated.py", *session.posargs)
+
+
+@nox.session(default=False)
+def build(session: nox.Session) -> None:
+    """An sdist and a wheel in dist/."""
+    session.install("build")
+    shutil.rmtree("dist", ignore_errors=True)
+    session.run("python", "-m", "build", *session.posargs)
+
+
+if __name__ == "__main__":
+    sys.exit("run it with: nox")
