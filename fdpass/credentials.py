@@ -6,6 +6,7 @@ getpeerucred(3C) on illumos and Solaris.
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import struct
@@ -14,6 +15,9 @@ from collections import namedtuple
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ctypes
+
+
+_NOBODY = 0xFFFFFFFF  # (uid_t)-1
 
 
 class Credentials(namedtuple("Credentials", ["pid", "uid", "gid"])):
@@ -45,19 +49,24 @@ def peer_credentials(sock: int | socket.socket) -> Credentials:
         return _by_getpeerucred(libc, fd)
     option = getattr(socket, "SO_PEERCRED", None)
     if option is not None:
-        return _by_so_peercred(fd, option)
+        return _by_so_peercred(libc, fd, option)
     raise OSError("this system has no way known to us of telling who the peer is")
 
 
-def _by_so_peercred(fd: int, option: int) -> Credentials:
+def _by_so_peercred(libc: ctypes.CDLL, fd: int, option: int) -> Credentials:
     """Linux: struct ucred is pid, uid, gid (unix(7)); OpenBSD's is another, and has getpeereid."""
-    copy = socket.socket(fileno=os.dup(fd))
-    with copy:
-        found = copy.getsockopt(socket.SOL_SOCKET, option, struct.calcsize("iII"))
-    pid, uid, gid = struct.unpack("iII", found)
-    if pid == 0:
-        raise OSError("the system knows no peer of this socket")
-    return Credentials(pid, uid, gid)
+    import ctypes
+
+    # Not by a socket object of our own: under socket.setdefaulttimeout() making one sets
+    # O_NONBLOCK, which is the caller's.
+    found = ctypes.create_string_buffer(struct.calcsize("iII"))
+    size = ctypes.c_uint(len(found))
+    if libc.getsockopt(fd, socket.SOL_SOCKET, option, found, ctypes.byref(size)) != 0:
+        raise _last_error()
+    pid, uid, gid = struct.unpack("iII", found.raw)
+    if uid == gid == _NOBODY:
+        raise OSError(errno.ENOTCONN, "the system knows no peer of this socket")
+    return Credentials(pid or None, uid, gid)  # 0: it lives in a pid namespace we do not see
 
 
 def _by_getpeereid(libc: ctypes.CDLL, fd: int) -> Credentials:

@@ -282,8 +282,10 @@ class Listener:
 
     def __del__(self) -> None:
         if getattr(self, "_fd", -1) >= 0:
-            warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self, stacklevel=2)
-            self.close()
+            try:  # where warnings are errors, too
+                warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self, stacklevel=2)
+            finally:
+                self.close()
 
     def __repr__(self) -> str:
         state = "closed" if self._fd < 0 else f"on descriptor {self._fd}"
@@ -300,9 +302,10 @@ def spawn(args: Sequence[str], **popen: Any) -> tuple[subprocess.Popen[Any], Pas
     ours, theirs = pair()
     with theirs:
         given = theirs.fileno()
-        environment = dict(popen.pop("env", None) or os.environ, **{_VARIABLE: str(given)})
-        passed = (*popen.pop("pass_fds", ()), given)
         try:
+            environ = popen.pop("env", None)
+            environment = {**(os.environ if environ is None else environ), _VARIABLE: str(given)}
+            passed = (*popen.pop("pass_fds", ()), given)
             child = subprocess.Popen(args, env=environment, pass_fds=passed, **popen)
         except BaseException:
             ours.close()

@@ -103,10 +103,10 @@ class Inbox:
                 lost += 1
                 continue
             fd = self._early.popleft()
-            self.ready.append(fd)
             if note:
-                self.notes[fd] = note
-        if lost or cut:
+                self.notes[fd] = note  # before it is ready: the reader may take it at once
+            self.ready.append(fd)
+        if lost or (cut and not text):  # the NUL of the text is still to tell its loss
             exact = lost or None
             self._fault = DescriptorsLost(f"{exact or 'some'} of {len(notes)} descriptors", exact)
         if len(text) > MOST_DATA:
@@ -122,8 +122,8 @@ class Inbox:
         self._ended = NotAPasser(f"expected one NUL for each descriptor: {what}")
 
     def _end(self, how: FdPassError) -> None:
-        if self._early:
-            left = len(self._early)
+        if self._early or self._text:
+            left = len(self._early) or 1
             close_all(self._early)
             self._early.clear()
             self._fault = DescriptorsLost(f"the peer ended amid a message of {left}", left)

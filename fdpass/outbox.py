@@ -82,6 +82,8 @@ class Outbox:
                 return accepted, self._full(due - accepted, room)
             try:
                 for fd in fds[accepted:]:
+                    if close:
+                        os.fstat(fd)  # one that is not open is refused now, not in its turn
                     self._queue.append((fd if close else os.dup(fd), payload))
                     accepted += 1
             except OSError as error:
@@ -117,7 +119,7 @@ class Outbox:
             handed, refusal = self._hand_over([fd for fd, _ in some], [data for _, data in some])
             for _ in range(handed):
                 os.close(self._queue.popleft()[0])
-            if refusal or handed < len(some):
+            if refusal or self._rest or handed < len(some):
                 return refusal
         return None
 
@@ -146,7 +148,11 @@ class Outbox:
             gone += len(some)
             if taken < len(data):
                 self._rest = data[taken:]
-                if not self._finish_rest():
+                try:
+                    finished = self._finish_rest()
+                except OSError:  # these have gone all the same; the next call tells it
+                    finished = False
+                if not finished:
                     break
         return gone, None
 
@@ -163,8 +169,8 @@ class Outbox:
         return True
 
     def close(self) -> int:
-        """Close what waits; tell how many descriptors that were."""
-        left = len(self._queue)
+        """Close what waits; tell how many descriptors will not arrive."""
+        left = len(self._queue) + self._rest.count(0)
         close_all(fd for fd, _ in self._queue)
         self._queue.clear()
         self._rest = b""

@@ -20,7 +20,7 @@ import weakref
 from time import monotonic, sleep
 
 from . import survival as _survival
-from .errors import PasserBusy, PasserClosed, TableFull
+from .errors import PasserBusy, PasserClosed, SentInPart, TableFull
 from .inbox import MOST_DATA, Inbox
 from .outbox import Outbox
 from .table import RESERVE
@@ -136,7 +136,7 @@ class Passer:
                 f"expected at most {MOST_DATA} bytes without NUL to go with the descriptor, "
                 f"received {len(data)} bytes with {data.count(0)} NULs"
             )
-        self._outbox.submit([_fd(file)], data + b"\0", close=close)
+        self._submit([file], [_fd(file)], data + b"\0", close=close)
 
     def send_many(self, files: Iterable[int | HasFileno], *, close: bool = False) -> None:
         """Hand several over, in as few messages as the batch allows, or queue them; never blocks.
@@ -150,9 +150,29 @@ class Passer:
 
         """
         self._check_open()
+        files = list(files)
         fds = [file if type(file) is int else _fd(file) for file in files]
         if fds:
-            self._outbox.submit(fds, b"\0", close=close)
+            self._submit(files, fds, b"\0", close=close)
+
+    def _submit(
+        self, files: list[int | HasFileno], fds: list[int], payload: bytes, *, close: bool
+    ) -> None:
+        if not close or files == fds:
+            self._outbox.submit(fds, payload, close=close)
+            return
+        # An object is to be closed itself: left with a number that is no longer its own, it would
+        # close whatever has got that number next.
+        accepted = 0
+        try:
+            self._outbox.submit(fds, payload, close=False)
+            accepted = len(fds)
+        except SentInPart as error:
+            accepted = error.accepted
+            raise
+        finally:
+            for file in files[:accepted]:
+                _let_go(file)
 
     def flush(self, timeout: float | None = None) -> None:
         """Wait until the queue is empty, for *timeout* seconds at most (None: for ever).
@@ -166,11 +186,15 @@ class Passer:
 
         """
         patience = _Patience(timeout)
+        left = len(self._outbox)
         while True:
             self._check_open()
             self._outbox.drain()
             if not self._outbox.is_waiting:
                 return
+            if len(self._outbox) < left:
+                left = len(self._outbox)
+                patience.renew()
             reads = self._read_ahead()
             if patience.over():
                 raise TimeoutError(f"{len(self._outbox)} descriptors are still queued")
@@ -249,6 +273,9 @@ class Passer:
                 fds = list(self._ready)
                 self._ready.clear()
                 self._notes.clear()
+        except (OSError, ValueError):
+            self._check_open()
+            raise
         finally:
             self._reader.release()
         return fds
@@ -269,6 +296,9 @@ class Passer:
         self._claim()
         try:
             self._fill_within(timeout)
+        except (OSError, ValueError):
+            self._check_open()  # by now: another thread may have closed it
+            raise
         finally:
             self._reader.release()
 
@@ -334,8 +364,10 @@ class Passer:
 
     def __del__(self) -> None:
         if not getattr(self, "_closed", True):
-            warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self, stacklevel=2)
-            self.close()
+            try:  # where warnings are errors, too
+                warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self, stacklevel=2)
+            finally:
+                self.close()
 
     def _after_fork(self) -> None:
         # The old locks may be held by threads that the child has not.
@@ -364,7 +396,12 @@ class _Patience:
         return self._pause if left is None else max(0.0, min(self._pause, left))
 
     def pause(self) -> None:
+        """Sleep; a little longer each time."""
         sleep(self.step())
+
+    def renew(self) -> None:
+        """Begin with the shortest pause again: the system gets on."""
+        self._pause = _PAUSE_LEAST
 
 
 def _fd(file: int | HasFileno) -> int:
@@ -375,6 +412,14 @@ def _fd(file: int | HasFileno) -> int:
         raise TypeError(f"expected a descriptor or an object with fileno(), received {file!r}")
     fd: int = fileno()
     return fd
+
+
+def _let_go(file: int | HasFileno) -> None:
+    close = getattr(file, "close", None)
+    if close is None:
+        os.close(_fd(file))
+    else:
+        close()
 
 
 def _after_fork() -> None:

@@ -48,9 +48,12 @@ if TYPE_CHECKING:
 # Room for the bytes of any message of ours and to spare: see Peek.
 _BYTES = 4096
 _MOST_BYTES = 1 << 20
-# How often a message must look incomplete, with free slots shown to be there each time and no
-# word from the system, before its descriptors count as lost.
+# How often in a row a message must look incomplete, with free slots shown to be there each time
+# and no word from the system, before its descriptors count as lost.
 _CONVICTIONS = 16
+# As many free slots are asked for at most: a message carries no more (253 on Linux and gVisor), and
+# a peer that sends nothing but NULs could make us ask for more than the table has.
+_MOST_DUE = 256
 
 
 class Peek:
@@ -106,7 +109,9 @@ class Peek:
         With MSG_CTRUNC set it is there. Without it, it may be: gVisor says nothing.
         """
         due = data.count(0) - in_hand
-        if not cut and RESERVE.has_room_for(max(due, 1)):
+        if cut or not RESERVE.has_room_for(min(max(due, 1), _MOST_DUE)):
+            self._suspected = 0
+        else:
             self._suspected += 1
             if self._suspected >= _CONVICTIONS:
                 self._suspected = 0

@@ -96,6 +96,8 @@ class Endpoint:
         self._room = socket.CMSG_SPACE(MOST_PER_MESSAGE * _INT) + _CREDENTIALS
         if not _DONTWAIT:
             sock.setblocking(False)
+        elif sock.gettimeout():  # socket.setdefaulttimeout(): Python itself would wait
+            sock.setblocking(True)
 
     def fileno(self) -> int:
         return self._sock.fileno()
@@ -131,7 +133,8 @@ class Endpoint:
     def wait(self, *, read: bool, write: bool, timeout: float | None) -> bool:
         poll = select.poll()  # one a call: a sender and a receiver may wait at the same time
         poll.register(self._sock, (read and select.POLLIN) | (write and select.POLLOUT))
-        return bool(poll.poll(None if timeout is None else max(0, timeout) * 1000))
+        # Once more: in Python an interrupted poll whose time is over has seen nothing.
+        return bool(poll.poll(None if timeout is None else max(0, timeout) * 1000) or poll.poll(0))
 
     def release(self) -> None:
         """Let go of the descriptor without closing it; whoever has its number owns it."""
@@ -315,7 +318,7 @@ def _probe() -> dict[str, bool]:
         OSError: the descriptor table is too full to try; nothing is concluded.
 
     """
-    if not _found:
+    if not _found.get("works"):
         _found.update(_try_all())
     return _found
 
@@ -325,7 +328,8 @@ def _try_all() -> dict[str, bool]:
     try:
         one, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         with one, other:
-            room = socket.CMSG_SPACE(4 * _INT)
+            room = socket.CMSG_SPACE(4 * _INT) + _CREDENTIALS
+            _find_slots_for(pipe)
 
             def receive(flags: int) -> list[int]:
                 return descriptors(_insist(partial(other.recvmsg, 1, room, flags | _RECEIVING))[1])
@@ -345,6 +349,16 @@ def _try_all() -> dict[str, bool]:
             return {"works": works, "cloexec": cloexec, "peek": works and len(peeked) == 1}
     finally:
         close_all(pipe)
+
+
+def _find_slots_for(fds: Iterable[int]) -> None:
+    """Make sure of free slots: without them a loss would say nothing of the system."""
+    taken: list[int] = []
+    try:
+        for fd in fds:
+            taken.append(os.dup(fd))  # noqa: PERF401  what was taken must be known
+    finally:
+        close_all(taken)
 
 
 def _insist(call: Callable[[], T]) -> T:

@@ -1,0 +1,242 @@
+"""The command line: ``python -m conformance``."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+import shlex
+import shutil
+import sys
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from . import __version__, entries
+from .peers import PEERS
+from .report import catalogue, listing, model
+from .report.progress import NORMAL, QUIET, VERBOSE
+from .report.screen import Screen
+from .transports import TRANSPORTS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_CATALOGUE = Path(__file__).resolve().with_name("CATALOGUE.md")
+
+_RUN_HELP = """\b
+Exit status:
+  0  conforms: a MUST check ran, and none failed (a failed SHOULD or MAY is shown)
+  1  does not conform: a MUST check failed
+  2  the command line is wrong, or there is no such peer, backend or mode
+  3  nothing is proven: no MUST check was executed (all skipped, or none selected)
+  4  the suite itself failed, or was interrupted
+"""
+
+
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="The requirements are in CATALOGUE.md, what a peer has to answer is in PROTOCOL.md.",
+)
+@click.version_option(__version__, prog_name="conformance")
+def cli() -> None:
+    """Try what descriptor passing promises: on this system, or with a passer of your own."""
+
+
+def _peer(_: click.Context, __: click.Parameter, value: str) -> str:
+    try:
+        words = shlex.split(value)
+    except ValueError as error:
+        raise click.BadParameter(f"{value!r} is no command line: {error}") from None
+    known = f"known peers: {', '.join(PEERS)}; or a command"
+    if not words:
+        raise click.BadParameter(f"it is empty; {known}")
+    if value not in PEERS and shutil.which(words[0]) is None:
+        raise click.BadParameter(f"there is no peer and no program {words[0]!r}; {known}")
+    return value
+
+
+def _workers(_: click.Context, __: click.Parameter, value: str) -> int:
+    if value == "auto":
+        usable = getattr(os, "sched_getaffinity", None)
+        return len(usable(0)) if usable else os.cpu_count() or 1
+    if not value.isascii() or not value.isdecimal():
+        raise click.BadParameter(f"expected a number or auto, received {value!r}")
+    return int(value)
+
+
+def _file(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    # Now, and not when all checks have run.
+    if value is None:
+        return None
+    folder = os.path.dirname(os.path.abspath(value))
+    if os.path.isdir(value):
+        raise click.BadParameter(f"{value} is a directory")
+    if not os.path.isdir(folder):
+        raise click.BadParameter(f"there is no directory {folder}")
+    if not os.access(value if os.path.exists(value) else folder, os.W_OK):
+        raise click.BadParameter(f"{value} cannot be written")
+    return value
+
+
+@cli.command(epilog=_RUN_HELP)
+@click.option(
+    "--peer",
+    default="fdpass",
+    callback=_peer,
+    metavar="NAME|COMMAND",
+    show_default=True,
+    help="The passer under test.",
+)
+@click.option("--backend", default="auto", metavar="NAME", help="The interface it is to use.")
+@click.option(
+    "--transport",
+    "transports",
+    multiple=True,
+    type=click.Choice(list(TRANSPORTS)),
+    help="How the peers are joined; repeatable [default: all].",
+)
+@click.option(
+    "--survival",
+    default="each",
+    metavar="each|auto|NAME",
+    show_default=True,
+    help="How a full table is survived; each: in all the peer's ways, where a check asks.",
+)
+@click.option(
+    "--level",
+    default="may",
+    type=click.Choice(["must", "should", "may"], case_sensitive=False),
+    show_default=True,
+    help="Checks of this level and above.",
+)
+@click.option(
+    "--check",
+    "checks",
+    multiple=True,
+    metavar="ID",
+    help="Only these; repeatable, globs work: 'fifo.*'.",
+)
+@click.option(
+    "--group",
+    "groups",
+    multiple=True,
+    metavar="NAME",
+    help="Only the checks of this promise; repeatable.",
+)
+@click.option(
+    "-n",
+    "--workers",
+    default="auto",
+    callback=_workers,
+    metavar="N|auto",
+    show_default=True,
+    help="Processes that run checks at the same time; 0: none but this one.",
+)
+@click.option(
+    "--timeout-scale",
+    default=1.0,
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="FACTOR",
+    help="Stretch all deadlines, for slow systems.",
+)
+@click.option(
+    "--launcher",
+    default="",
+    metavar="COMMAND",
+    help="Start every peer by this, such as an emulator.",
+)
+@click.option("--results", callback=_file, metavar="FILE", help="Write the results (JSON).")
+@click.option("--junit", callback=_file, metavar="FILE", help="Write a JUnit file (XML).")
+@click.option("-x", "--fail-fast", is_flag=True, help="Stop at the first failure.")
+@click.option("--plain", is_flag=True, help="No colour, nothing that moves, ASCII only.")
+@click.option("-q", "--quiet", is_flag=True, help="Only what went wrong, and the verdict.")
+@click.option("-v", "--verbose", is_flag=True, help="A line for every check.")
+def run(*, quiet: bool, verbose: bool, **chosen: Any) -> int:
+    """Run the checks, and say whether the peer keeps the promises on this system."""
+    if quiet and verbose:
+        raise click.UsageError("-q and -v contradict each other")
+    from . import run as engine  # pytest is imported for nothing else
+
+    verbosity = QUIET if quiet else VERBOSE if verbose else NORMAL
+    return engine.run(engine.Options(verbosity=verbosity, **chosen))
+
+
+@cli.command("list")
+@click.option("--json", "as_json", is_flag=True, help="A JSON array, for programs.")
+@click.option("--plain", is_flag=True, help="No colour, ASCII only.")
+def list_(*, as_json: bool, plain: bool) -> None:
+    """List the requirements, promise by promise."""
+    listed = entries.entries()
+    if as_json:
+        click.echo(json.dumps(listed, indent=1))
+    else:
+        screen = Screen(plain=plain)
+        screen.show(*listing.table(screen, listed))
+
+
+@cli.command()
+@click.argument("id")
+@click.option("--plain", is_flag=True, help="No colour, ASCII only.")
+def explain(id: str, *, plain: bool) -> None:  # noqa: A002
+    """Explain one requirement: what, why, who says so, and how it is tried."""
+    try:
+        requirement, check = entries.find(id)
+    except LookupError as error:
+        raise click.BadParameter(str(error.args[0]), param_hint="ID") from None
+    screen = Screen(plain=plain)
+    code = inspect.getsource(check)
+    entry = requirement.entry()
+    screen.show(*listing.explained(screen, entry, _mutants(id), code))
+
+
+def _mutants(id: str) -> list[str]:  # noqa: A002
+    """Name the faults that the suite has shown to be caught by this check."""
+    from . import mutants
+
+    for_check: Callable[[str], list[str]] | None = getattr(mutants, "for_check", None)
+    return for_check(id) if for_check else []
+
+
+@cli.command("catalogue")
+@click.option("--check", is_flag=True, help="Write nothing; exit 1 if the file is not up to date.")
+def catalogue_(*, check: bool) -> int:
+    """Write CATALOGUE.md from the checks."""
+    due = catalogue.render(entries.entries())
+    there = _CATALOGUE.read_text() if _CATALOGUE.exists() else ""
+    if there == due:
+        click.echo(f"{_CATALOGUE} is up to date")
+    elif check:
+        click.echo(f"{_CATALOGUE} is not what the checks say: `python -m conformance catalogue`")
+        return 1
+    else:
+        _CATALOGUE.write_text(due)
+        click.echo(f"{_CATALOGUE} written")
+    return 0
+
+
+def main() -> None:
+    """Run the command line; whatever goes wrong in here is never told as a verdict."""
+    try:
+        status = cli.main(standalone_mode=False)
+    except click.exceptions.Exit as done:
+        status = done.exit_code
+    except click.ClickException as refused:
+        refused.show()
+        status = model.USAGE
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("interrupted from the keyboard", err=True)
+        status = model.SUITE_FAILED
+    except BrokenPipeError:  # as by `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        status = model.SUITE_FAILED
+    except Exception:
+        traceback.print_exc()
+        status = model.SUITE_FAILED
+    sys.exit(status or 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,178 @@
+"""The bench: what a check has in hand. It closes everything, and counts what was left open."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import tempfile
+import uuid
+from typing import TYPE_CHECKING
+
+from .errors import Lacking, hidden
+from .held import Books
+from .patience import Patience
+from .peer import Peer, start
+from .player import Player
+from .raw import RawEnd
+from .spawn import FIRST_GIVEN
+from .tokens import Page, Token
+from .transports import END, TRANSPORTS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from .held import Held
+
+__tracebackhide__ = hidden
+
+
+class Bench:
+    """The peers, tokens and files of one check, over one transport."""
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        transport: str = "inherited",
+        *,
+        survival: str = "auto",
+        backend: str = "auto",
+        scale: float = 1.0,
+    ) -> None:
+        self.transport = transport
+        self.survival = survival
+        self.patience = Patience(scale)
+        self._command = command
+        chosen = {"survival": survival, "backend": backend}
+        self._options = {name: value for name, value in chosen.items() if value != "auto"}
+        self._folder = tempfile.mkdtemp(prefix="fdcp-")
+        self._paths = 0
+        self._books: list[Books] = []
+        self._tokens: list[Token] = []
+        self._raw_ends: list[RawEnd] = []
+
+    # -- what checks use ----------------------------------------------------------------------
+
+    def join(self, **options: object) -> tuple[Player, Player]:
+        """Join two peers in two processes, a passer each; *options*: batch, max_queued."""
+        return TRANSPORTS[self.transport].join(self, {**self._options, **options})
+
+    def join_raw(self, *, credentials: bool = False, **options: object) -> tuple[Player, RawEnd]:
+        """Join one peer to a raw end in the harness, whatever the transport.
+
+        With *credentials* the system puts the sender's before what each message carries.
+        """
+        theirs, ours = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._raw_ends.append(RawEnd(ours, self.patience))
+        with theirs:
+            if credentials:
+                if not hasattr(socket, "SO_PASSCRED"):
+                    raise Lacking("this system's messages carry no credentials (SO_PASSCRED)")
+                theirs.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+            (player,) = self.start({END: theirs.fileno()})
+        return player.adopt_given(END, {**self._options, **options}), self._raw_ends[-1]
+
+    def token(self) -> Token:
+        """Make a token: a FIFO whose reading end is in our hands."""
+        self._tokens.append(Token(self.path("token"), self.patience))
+        return self._tokens[-1]
+
+    def tokens(self, count: int) -> list[Token]:
+        """Make several tokens."""
+        return [self.token() for _ in range(count)]
+
+    def file(self, content: bytes = b"") -> Page:
+        """Make a regular file."""
+        return Page(self.path("file"), content)
+
+    def path(self, name: str) -> str:
+        """Give a path where nothing is yet, short enough for a socket."""
+        self._paths += 1
+        return os.path.join(self._folder, f"{name}-{self._paths}")
+
+    def order(self, received: Sequence[Held], tokens: Sequence[Token]) -> list[int | None]:
+        """Write a mark through every received descriptor; tell which token heard it.
+
+        The answer has an index into *tokens* for each of *received*; None: no token heard it.
+        """
+        marks = [uuid.uuid4().bytes[:8] for _ in received]
+        for token in tokens:
+            token.heard()
+        pairs = zip(received, marks, strict=True)
+        for request in [held.ask("write", hex=mark.hex()) for held, mark in pairs]:
+            request.answer()
+        heard = [token.heard() for token in tokens]
+        return [next((i for i, said in enumerate(heard) if mark in said), None) for mark in marks]
+
+    # -- processes ----------------------------------------------------------------------------
+
+    def start(self, *given: Mapping[str, int]) -> list[Player]:
+        """Start a peer process for each map of descriptors (borrowed); none: one without any."""
+        peers = []
+        for descriptors in given or ({},):
+            peers.append(start(self._next_name(), self._command, self.patience, descriptors))
+            self._books.append(Books(peers[-1], ()))
+        hellos = [peer.hello_later() for peer in peers]
+        players = []
+        for peer, hello, books in zip(peers, hellos, self._books[-len(peers) :], strict=True):
+            hello.answer()
+            numbers = range(FIRST_GIVEN, FIRST_GIVEN + len(peer.process.given))
+            books.at_the_start = books.table() - set(numbers)
+            players.append(Player(books, "", self._options, self._fork))
+        return players
+
+    def _fork(self, parent: Player) -> Player:
+        requests, answers = self.path("requests"), self.path("answers")
+        os.mkfifo(requests)
+        os.mkfifo(answers)
+        # Without a reader a FIFO cannot be opened for writing: ours, until the peer has it open.
+        reader = os.open(requests, os.O_RDONLY | os.O_NONBLOCK)
+        pipes = (os.open(requests, os.O_WRONLY), os.open(answers, os.O_RDONLY | os.O_NONBLOCK))
+        peer = Peer(self._next_name(), parent.peer.process, self.patience, pipes, parent.peer)
+        books = parent.books.child(peer)
+        self._books.append(books)
+        try:
+            stdin = parent.peer.call("open", path=requests, flags=["read"])["fd"]
+            stdout = parent.peer.call("open", path=answers, flags=["write"])["fd"]
+            peer.pid = parent.peer.call("fork", stdin=stdin, stdout=stdout)["pid"]
+        finally:
+            os.close(reader)
+        peer.hello_later().answer()
+        return Player(books, parent.passer, self._options, self._fork)
+
+    def _next_name(self) -> str:
+        return f"peer {chr(ord('A') + len(self._books))}"
+
+    # -- the end ------------------------------------------------------------------------------
+
+    def finish(self) -> None:
+        """Have everything given back, and audit every descriptor table.
+
+        Raises:
+            AssertionError: a descriptor was leaked, or one closed that was not the passer's.
+            PeerFailed: a peer does not come to its end.
+
+        """
+        alive = [books for books in self._books if not books.peer.is_dead]
+        for books in alive:
+            books.give_everything_back()
+        for books in alive:
+            books.audit()
+        for books in alive:
+            books.peer.leave()
+        for books in reversed(alive):  # children first: their parents wait for them
+            books.peer.expect_the_end()
+
+    def close(self) -> None:
+        """Kill whatever is still there and remove all files."""
+        for books in self._books:
+            books.peer.close()
+        for token in self._tokens:
+            token.close()
+        for raw in self._raw_ends:
+            raw.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def transcripts(self) -> dict[str, list[str]]:
+        """Give what was said to each peer and by it, by the peer's letter."""
+        return {books.peer.name[-1]: books.peer.full_transcript() for books in self._books}

@@ -1,0 +1,366 @@
+"""Bidirectional: descriptors go both ways over one channel, also at the same time.
+
+What arrives is the descriptor that was sent, as if by dup(2), and nothing of it stays on the way.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from conformance.requirement import must, should
+from conformance.tokens import Place
+
+if TYPE_CHECKING:
+    from conformance.bench import Bench
+
+_NOT_SENT = "what arrived is not the descriptor that was sent"
+
+
+@must("bidirectional.first-to-second", "AnyEvent::FDpasser, t/basic_socketpair.t")
+def test_first_to_second(bench: Bench) -> None:
+    """A descriptor goes from the first peer to the second.
+
+    What the receiver writes through it comes out of the pipe that the sender had opened.
+    """
+    first, second = bench.join()
+    token = bench.token()
+
+    received = first.pass_to(second, first.open(token))
+
+    assert token.is_written_by(received), _NOT_SENT
+
+
+@must("bidirectional.second-to-first", "AnyEvent::FDpasser, t/basic_socketpair.t")
+def test_second_to_first(bench: Bench) -> None:
+    """A descriptor goes from the second peer to the first, over the same channel.
+
+    The first peer made or accepted the channel, so the ends are not the same thing to begin with.
+    """
+    first, second = bench.join()
+    token = bench.token()
+
+    received = second.pass_to(first, second.open(token))
+
+    assert token.is_written_by(received), _NOT_SENT
+
+
+@must("bidirectional.there-and-back", "AnyEvent::FDpasser, t/basic_socketpair.t")
+def test_there_and_back(bench: Bench) -> None:
+    """A descriptor that was received can be sent back.
+
+    When all its copies are closed the pipe comes to its end: none was left on the way.
+    """
+    first, second = bench.join()
+    token = bench.token()
+    sent = first.open(token)
+
+    there = first.pass_to(second, sent)
+    back = second.pass_to(first, there)
+
+    assert token.is_written_by(back), "what came back is not the descriptor that was sent"
+    for held in (sent, there, back):
+        held.close()
+    assert token.released(), "a copy of the descriptor is still open somewhere"
+
+
+# -- at the same time -----------------------------------------------------------------------------
+
+
+@must("bidirectional.simultaneous", "AnyEvent::FDpasser, POD: bidirectional, even simultaneously")
+def test_simultaneous(bench: Bench) -> None:
+    """Descriptors cross each other; each peer receives those of the other, in order.
+
+    Thirty are sent, by the two peers in turn, before either receives any.
+    """
+    first, second = bench.join()
+    tokens = bench.tokens(30)
+    pairs = zip(first.open_all(tokens[:15]), second.open_all(tokens[15:]), strict=True)
+
+    for one, other in pairs:
+        first.send(one)
+        second.send(other)
+    first.flush()
+    second.flush()
+
+    there, here = second.recv_all(15), first.recv_all(15)
+    assert bench.order(there, tokens) == [*range(15)], "the second did not receive what was sent"
+    assert bench.order(here, tokens) == [*range(15, 30)], "the first did not receive what was sent"
+
+
+@must(
+    "bidirectional.both-flush",
+    "AnyEvent::FDpasser, POD: bidirectional, even simultaneously",
+    needs=("send_many",),
+)
+def test_both_flush(bench: Bench) -> None:
+    """Two peers that both send more than the channel holds do not block each other.
+
+    Both queue 400 descriptors, one a message; then both wait for their queues to be empty, and
+    receive what the other sent.
+    """
+    first, second = bench.join(batch=1)
+    ours, theirs = bench.tokens(2)
+    first.send_many([first.open(ours)] * 400)
+    second.send_many([second.open(theirs)] * 400)
+
+    asked = [
+        [peer.ask("flush"), *(peer.ask("recv") for _ in range(400))] for peer in (first, second)
+    ]
+    (_, *here), (_, *there) = [[pending.answer() for pending in all_] for all_ in asked]
+
+    assert bench.order(there, [ours]) == [0] * 400, "not all that the first sent has arrived"
+    assert bench.order(here, [theirs]) == [0] * 400, "not all that the second sent has arrived"
+
+
+@must("bidirectional.not-to-oneself", "AnyEvent::FDpasser, t/basic_socketpair.t")
+def test_not_to_oneself(bench: Bench) -> None:
+    """What a peer sends goes to the other one, and never comes back to itself."""
+    first, second = bench.join()
+    token = bench.token()
+
+    first.send(first.open(token))
+    first.flush()
+
+    came_back = first.condition_of("recv", 0.0)
+    assert came_back == "timed-out", "a peer received what it had sent itself"
+    assert token.is_written_by(second.recv()), _NOT_SENT
+
+
+@must("bidirectional.one-direction-ends", "AnyEvent::FDpasser, t/child_dies.t and POD, on_error")
+def test_one_direction_ends(bench: Bench) -> None:
+    """What was sent before the sender closed its end arrives; then the end is told."""
+    first, second = bench.join()
+    tokens = bench.tokens(3)
+    for held in first.open_all(tokens):
+        first.send(held)
+    first.flush()
+
+    first.drop()
+
+    received = second.recv_all(3)
+    assert bench.order(received, tokens) == [0, 1, 2], "not what was sent before the end"
+    end = second.condition_of("recv")
+    assert end == "peer-closed", "the end of the channel is not told"
+
+
+@should(
+    "bidirectional.error-does-not-hide", "unix(7); AnyEvent::FDpasser loses them, closed by EPIPE"
+)
+def test_error_does_not_hide(bench: Bench) -> None:
+    """A send that fails, as the peer has closed, takes nothing from what has arrived."""
+    first, second = bench.join()
+    tokens = bench.tokens(3)
+    for held in second.open_all(tokens):
+        second.send(held)
+    second.flush()
+    second.drop()
+
+    # Which of the two says that it cannot be sent, and how, is not asked here.
+    first.condition_of("send", first.open(tokens[0]))
+    first.condition_of("flush")
+
+    received = first.recv_all(3)
+    assert bench.order(received, tokens) == [0, 1, 2], "not what had arrived before the error"
+
+
+# -- what arrives is what was sent ----------------------------------------------------------------
+
+
+@must(
+    "bidirectional.same-description",
+    "POSIX.1-2017 XSH ioctl, I_SENDFD: a new reference to the open file description; unix(7)",
+    needs=("read", "seek"),
+)
+def test_same_description(bench: Bench) -> None:
+    """What arrives is the same open file description, not the file opened again.
+
+    Descriptors of one open file description share the file offset, so a seek through the sent
+    one moves the received one too.
+    """
+    first, second = bench.join()
+    sent = first.open(bench.file(b"0123456789"), "read")
+    received = first.pass_to(second, sent)
+
+    sent.seek(7)
+
+    assert received.read(1) == b"7", "the file offset is not shared: it was opened again"
+
+
+@must("bidirectional.regular-file", "File::FDpasser, t/t07fork.t", needs=("read",))
+def test_regular_file(bench: Bench) -> None:
+    """A regular file that is passed can be read by the receiver."""
+    first, second = bench.join()
+    page = bench.file(b"a line\nanother\n")
+
+    received = first.pass_to(second, first.open(page, "read"))
+
+    assert received.read(100) == b"a line\nanother\n", "it does not read what is in the file"
+
+
+@must("bidirectional.socket", "IO::FDPass, t/01_basic.t", needs=("socketpair", "read"))
+def test_socket(bench: Bench) -> None:
+    """A connected socket that is passed works in both directions.
+
+    The sender keeps the other end, and talks over it with the receiver.
+    """
+    first, second = bench.join()
+    left, right = first.socketpair()
+
+    received = first.pass_to(second, left)
+    right.write(b"4")
+    received.write(b"3")
+
+    assert received.read(1) == b"4", "the receiver does not hear what is said to the socket"
+    assert right.read(1) == b"3", "what the receiver says through the socket is not heard"
+
+
+@should("bidirectional.directory", "unix(4) of 4.4BSD: any valid descriptor", needs=("identity",))
+def test_directory(bench: Bench) -> None:
+    """A directory that is passed arrives as that directory."""
+    first, second = bench.join()
+    path = bench.path("directory")
+    os.mkdir(path)
+
+    received = first.pass_to(second, first.open(Place(path, ("read", "directory"))))
+
+    about, seen = received.identity(), os.stat(path)
+    assert (about.dev, about.ino) == (seen.st_dev, seen.st_ino), _NOT_SENT
+    assert about.kind == "directory", "a directory arrived as something else"
+
+
+@should(
+    "bidirectional.device", "unix(4) of 4.4BSD: any valid descriptor", needs=("identity", "read")
+)
+def test_device(bench: Bench) -> None:
+    """A character device that is passed arrives as that device, and can be read."""
+    first, second = bench.join()
+
+    received = first.pass_to(second, first.open(Place("/dev/zero")))
+
+    assert received.identity().kind == "character device", "it arrived as something else"
+    assert received.read(4) == bytes(4), "what arrived is another device than was sent"
+
+
+@should(
+    "bidirectional.data-beside",
+    "IO::FDPass, POD: data and descriptors mixed; POSIX.1-2017 XSH 2.10.11",
+    needs=("recv_with_data",),
+)
+def test_data_beside(bench: Bench) -> None:
+    """Bytes that are sent with a descriptor arrive with it, and not with another."""
+    first, second = bench.join()
+    tokens = bench.tokens(2)
+    with_none, with_some = first.open_all(tokens)
+
+    first.send(with_none)
+    first.send(with_some, data=b"beside")
+    first.flush()
+    (one, nothing), (other, beside) = second.recv_with_data(), second.recv_with_data()
+
+    assert bench.order([one, other], tokens) == [0, 1], _NOT_SENT
+    assert (nothing, beside) == (b"", b"beside"), "the bytes are not those that were sent with it"
+
+
+@should(
+    "bidirectional.close-on-exec", "POSIX.1-2024 XSH recvmsg, MSG_CMSG_CLOEXEC", needs=("flags",)
+)
+def test_close_on_exec(bench: Bench) -> None:
+    """A received descriptor is close-on-exec.
+
+    Programs that are started later must not inherit what arrived at any moment before.
+    """
+    first, second = bench.join()
+
+    received = first.pass_to(second, first.open(bench.token()))
+
+    assert received.flags().cloexec, "what was received would be inherited over exec"
+
+
+# -- who has it open ------------------------------------------------------------------------------
+
+
+@must("bidirectional.sender-closes", "IO::FDPass, t/01_basic.t")
+def test_sender_closes(bench: Bench) -> None:
+    """The sender may close its own right after sending; what arrives works."""
+    first, second = bench.join()
+    token = bench.token()
+    sent = first.open(token)
+
+    first.send(sent)
+    first.flush()
+    sent.close()
+
+    assert token.is_written_by(second.recv()), "closing the sender's own spoiled what was sent"
+
+
+@should("bidirectional.sender-keeps", "unix(7), SCM_RIGHTS: as if by dup(2)")
+def test_sender_keeps(bench: Bench) -> None:
+    """The sender can use its own as before, also when the receiver has closed its."""
+    first, second = bench.join()
+    token = bench.token()
+    sent = first.open(token)
+
+    first.pass_to(second, sent).close()
+
+    assert token.is_written_by(sent), "the sender's own does not work any more"
+
+
+@should("bidirectional.taken-over", "AnyEvent::FDpasser, POD: closed in the sending process")
+def test_taken_over(bench: Bench) -> None:
+    """What the passer takes over is closed in the sender once it is sent."""
+    first, second = bench.join()
+    token = bench.token()
+
+    first.send(first.open(token), close=True)
+    first.flush()
+    received = second.recv()
+
+    assert token.is_written_by(received), _NOT_SENT
+    received.close()
+    assert token.released(), "the sender has not closed what its passer had taken over"
+
+
+@should("bidirectional.in-flight-holds", "unix(7), SCM_RIGHTS: as if by dup(2)")
+def test_in_flight_holds(bench: Bench) -> None:
+    """A descriptor in flight counts as open: the pipe does not come to its end."""
+    first, second = bench.join()
+    token = bench.token()
+    sent = first.open(token)
+    first.send(sent)
+    first.flush()
+
+    sent.close()
+
+    assert not token.released(within=0), "the pipe came to its end with a descriptor in flight"
+    second.recv()
+
+
+@should("bidirectional.unread-is-released", "unix(4) of 4.4BSD: discarded when closed")
+def test_unread_is_released(bench: Bench) -> None:
+    """What waits in the channel is closed when the receiver closes its end."""
+    first, second = bench.join()
+    token = bench.token()
+    first.send(first.open(token), close=True)
+    first.flush()
+
+    second.drop()
+
+    assert token.released(), "the descriptor outlived the channel it was in"
+
+
+@should("bidirectional.no-copies", "unix(7), SCM_RIGHTS: as if by dup(2)")
+def test_no_copies(bench: Bench) -> None:
+    """When sender and receiver have closed theirs, no other descriptor is left open.
+
+    The pipe comes to its end. Twenty go, so that what is kept now and then shows too.
+    """
+    first, second = bench.join()
+    token = bench.token()
+    sent = first.open(token)
+
+    for _ in range(20):
+        first.pass_to(second, sent).close()
+    sent.close()
+
+    assert token.released(), "a copy of the descriptor is still open somewhere"

@@ -1,0 +1,352 @@
+"""FIFO ordering: descriptors are received in the order in which they were sent."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from conformance.requirement import may, must, should
+from conformance.series import Series
+
+if TYPE_CHECKING:
+    from conformance.bench import Bench
+
+_ORDER = "AnyEvent::FDpasser, POD, FIFO ordering"
+_EXERCISE = "AnyEvent::FDpasser, t/buffer_exercise.t"
+_ARRAY = "cmsg(3): an array of descriptors, in its order"
+_DUP = "unix(7), SCM_RIGHTS: as if by dup(2)"
+_FIRST_OCTET = "POSIX.1-2017 XSH 2.10.11: as if queued along with the first normal data octet"
+
+
+@must("fifo.order", _EXERCISE)
+def test_order(bench: Bench) -> None:
+    """Descriptors arrive in the order in which they were sent.
+
+    A mark written through each of them is heard on the token of the same place.
+    """
+    first, second = bench.join()
+    tokens = bench.tokens(60)
+
+    for held in first.open_all(tokens):
+        first.send(held)
+    first.flush()
+    received = second.recv_all(60)
+
+    assert bench.order(received, tokens) == list(range(60)), "another order than sent"
+
+
+@must("fifo.received-first", "AnyEvent::FDpasser, t/recv_before_send.t")
+def test_received_first(bench: Bench) -> None:
+    """Receives that wait before anything is sent are answered in order.
+
+    All requests to receive are with the second peer before the first peer sends at all.
+    """
+    first, second = bench.join()
+    tokens = bench.tokens(4)
+    sent = first.open_all(tokens)
+
+    waiting = [second.ask("recv") for _ in sent]
+    for held in sent:
+        first.send(held)
+    first.flush()
+    received = [pending.answer() for pending in waiting]
+
+    assert bench.order(received, tokens) == [0, 1, 2, 3], "another order than sent"
+
+
+@must("fifo.three-then-two", _EXERCISE)
+def test_three_then_two(bench: Bench) -> None:
+    """Sends and receives in unequal portions keep the order, and so does the answer.
+
+    Three are sent and two received, two more are sent and the rest received; then one comes back.
+    """
+    first, second = bench.join()
+    there, back = Series(bench, first), Series(bench, second)
+
+    there.send(3)
+    there.receive(second, 2)
+    there.send(2)
+    there.receive(second, 3)
+    back.send(1)
+    back.receive(first, 1)
+
+    assert not (wrong := there.wrong()), wrong
+    assert not (wrong := back.wrong()), f"the answer: {wrong}"
+
+
+@must("fifo.both-directions", _ORDER)
+def test_both_directions(bench: Bench) -> None:
+    """Each direction keeps its own order while both are in use.
+
+    The sends of the two peers alternate, and all of them are made before the first receive.
+    """
+    first, second = bench.join()
+    there, back = Series(bench, first), Series(bench, second)
+
+    for _ in range(8):
+        there.send(2)
+        back.send(3)
+    there.receive(second)
+    back.receive(first)
+
+    assert not (wrong := there.wrong()), f"from the first: {wrong}"
+    assert not (wrong := back.wrong()), f"from the second: {wrong}"
+
+
+@must("fifo.never-twice", _ORDER)
+def test_never_twice(bench: Bench) -> None:
+    """Each descriptor arrives once: after as many as were sent there is nothing more.
+
+    The sender closes its end, so that a further receive comes to the end at once.
+    """
+    first, second = bench.join()
+    series = Series(bench, first)
+    series.send(5)
+    series.receive(second)
+
+    first.drop()
+
+    with second.expects("peer-closed"):
+        second.recv()
+    assert not (wrong := series.wrong()), wrong
+
+
+@should("fifo.the-same-again", _DUP)
+def test_the_same_again(bench: Bench) -> None:
+    """A descriptor sent five times arrives as five descriptors of one description.
+
+    They share one file offset, so what is written through them comes to stand side by side.
+    The bench refuses a number that is open already.
+    """
+    first, second = bench.join()
+    page = bench.file()
+    sent = first.open(page)
+
+    for _ in range(5):
+        first.send(sent)
+    first.flush()
+    received = second.recv_all(5)
+
+    for letter, held in zip(b"abcde", received, strict=True):
+        held.write(bytes([letter]))
+    assert page.content() == b"abcde", "they are not of one open file description"
+
+
+# -- several at once ------------------------------------------------------------------------------
+
+
+@must("fifo.many-at-once", _ARRAY, needs=("send_many",))
+def test_many_at_once(bench: Bench) -> None:
+    """Descriptors sent together arrive in the order in which they were listed.
+
+    However many of them a passer puts into one message.
+    """
+    first, second = bench.join(batch=4)
+    tokens = bench.tokens(10)
+
+    first.send_many(first.open_all(tokens))
+    first.flush()
+    received = second.recv_all(10)
+
+    assert bench.order(received, tokens) == list(range(10)), "another order than sent"
+
+
+@must("fifo.array-order", _ARRAY, needs=("send_many",))
+def test_array_order(bench: Bench) -> None:
+    """Descriptors of one large message arrive in the order in which they were listed.
+
+    The passers may put 64 into one message, and are given from 1 to 64 at a time.
+    """
+    first, second = bench.join(batch=64)
+    series = Series(bench, first)
+
+    for count in (1, 2, 3, 10, 16, 28, 64):
+        series.send_many(count)
+        series.receive_and_close(second, count)
+
+    assert not (wrong := series.wrong()), wrong
+
+
+@must("fifo.mixed-sizes", _ORDER, needs=("send_many",))
+def test_mixed_sizes(bench: Bench) -> None:
+    """Portions of different sizes, and single ones between them, keep one order.
+
+    Some portions fill several messages of five, some a part of one; all wait in the channel.
+    """
+    first, second = bench.join(batch=5)
+    series = Series(bench, first)
+
+    series.send(2)
+    for count in (3, 7, 1, 16, 2):
+        series.send_many(count)
+        series.send()
+    series.receive(second)
+
+    assert not (wrong := series.wrong()), wrong
+
+
+@should("fifo.recv-many", _ORDER, needs=("recv_many",))
+def test_recv_many(bench: Bench) -> None:
+    """Receiving all that is there gives at least one, and all in order.
+
+    How many are there at a time is not asked: the system may deliver them one by one.
+    """
+    first, second = bench.join()
+    tokens = bench.tokens(10)
+    for held in first.open_all(tokens):
+        first.send(held)
+    first.flush()
+
+    received = second.recv_many()
+    while len(received) < 10:
+        received += (more := second.recv_many())
+        assert more, "it waited for descriptors and gave none"
+
+    assert bench.order(received, tokens) == list(range(10)), "another order than sent"
+
+
+# -- the queue, and the end -----------------------------------------------------------------------
+
+
+@must("fifo.beyond-the-channel", _EXERCISE, needs=("queued",))
+def test_beyond_the_channel(bench: Bench) -> None:
+    """More descriptors than the channel holds arrive in order.
+
+    Some have to wait in the sender's queue; it hands them over while the receiver receives.
+    """
+    first, second = bench.join(batch=1)
+    series = Series(bench, first)
+    while first.queued() < 60 and series.sent < 5000:
+        for request in [first.send_later(held) for held in series.draw(20)]:
+            request.answer()
+
+    flushed = first.ask("flush")
+    series.receive_and_close(second, series.sent)
+    flushed.answer()
+
+    assert not (wrong := series.wrong()), wrong
+
+
+@must("fifo.sender-closes", "AnyEvent::FDpasser, POD, on_error: orderly shutdown")
+def test_sender_closes(bench: Bench) -> None:
+    """What was sent before the sender closed its end arrives, all of it and in order."""
+    first, second = bench.join()
+    series = Series(bench, first)
+    series.send(10)
+
+    first.drop()
+    series.receive(second)
+
+    assert not (wrong := series.wrong()), wrong
+
+
+@should("fifo.sender-dies", _DUP)
+def test_sender_dies(bench: Bench) -> None:
+    """What was sent by a process that has died arrives, all of it and in order.
+
+    The system has them, once they are sent. Where the sender must live on, as with DuplicateHandle
+    of Windows, this does not hold.
+    """
+    first, second = bench.join()
+    series = Series(bench, first)
+    series.send(10)
+
+    first.kill()
+    series.receive(second)
+
+    assert not (wrong := series.wrong()), wrong
+
+
+@should(
+    "fifo.across-a-fork", "POSIX.1-2017 XSH fork: the same open file description", needs=("fork",)
+)
+def test_across_a_fork(bench: Bench) -> None:
+    """What was sent before the receiver forked arrives in the child.
+
+    Of the two that have the end then the parent closes its own; nothing was received before.
+    """
+    first, second = bench.join()
+    tokens = bench.tokens(3)
+    for held in first.open_all(tokens):
+        first.send(held)
+    first.flush()
+
+    child = second.fork()
+    second.drop()
+
+    assert bench.order(child.recv_all(3), tokens) == [0, 1, 2], "another order than sent"
+
+
+# -- bytes beside the descriptors -----------------------------------------------------------------
+
+
+@should("fifo.data-in-order", _FIRST_OCTET, needs=("recv_with_data",))
+def test_data_in_order(bench: Bench) -> None:
+    """Bytes that go with a descriptor arrive with that one, and with no other."""
+    first, second = bench.join()
+    tokens = bench.tokens(5)
+    data = [b"one", b"", b"three, which is longer", b"\xff\xfe", b"five"]
+
+    for held, some in zip(first.open_all(tokens), data, strict=True):
+        first.send(held, data=some)
+    first.flush()
+    received = [second.recv_with_data() for _ in data]
+
+    assert [some for _, some in received] == data, "the bytes are not with their descriptors"
+    assert bench.order([held for held, _ in received], tokens) == [0, 1, 2, 3, 4], "another order"
+
+
+@should("fifo.data-in-parts", _FIRST_OCTET, needs=("recv_with_data",))
+def test_data_in_parts(bench: Bench) -> None:
+    """A descriptor with more bytes than the channel takes at once arrives once.
+
+    The message is written in parts: the descriptor goes with the first, and not with the others.
+    """
+    first, second = bench.join()
+    tokens = bench.tokens(6)
+    data = [bytes([number + 1]) * 50_000 for number in range(6)]
+
+    for held, some in zip(first.open_all(tokens), data, strict=True):
+        first.send(held, data=some)
+    flushed = first.ask("flush")
+    received = [second.recv_with_data() for _ in data]
+    flushed.answer()
+
+    assert [some for _, some in received] == data, "the bytes are not with their descriptors"
+    assert bench.order([held for held, _ in received], tokens) == list(range(6)), "another order"
+
+
+# -- raw messages ---------------------------------------------------------------------------------
+
+
+@may("fifo.cut-in-two", _FIRST_OCTET, over="inherited")
+def test_cut_in_two(bench: Bench) -> None:
+    """Of a message for three that comes in two parts, all three arrive in order.
+
+    So it looks when the sender's channel had room for a part of it: all descriptors come with the
+    first byte. A passer that only ever takes one with each message may refuse it.
+    """
+    player, raw = bench.join_raw(batch=3)
+    tokens = bench.tokens(4)
+
+    raw.send_opened(b"\0", tokens[:3])
+    raw.send(b"\0\0")
+    raw.send_opened(b"\0", tokens[3:])
+    received = player.recv_all(4)
+
+    assert bench.order(received, tokens) == [0, 1, 2, 3], "another order than sent"
+
+
+@should("fifo.behind-credentials", "unix(7), SCM_CREDENTIALS beside SCM_RIGHTS", over="inherited")
+def test_behind_credentials(bench: Bench) -> None:
+    """Descriptors are found behind the credentials that come with every message.
+
+    The system puts them into a control message of their own, before the one of the descriptors.
+    """
+    player, raw = bench.join_raw(credentials=True)
+    tokens = bench.tokens(3)
+
+    for token in tokens:
+        raw.send_opened(b"\0", [token])
+    received = player.recv_all(3)
+
+    assert bench.order(received, tokens) == [0, 1, 2], "another order than sent"

@@ -1,0 +1,369 @@
+"""Non-blocking: whoever sends or receives is held up by nobody, and nothing is lost by that.
+
+Neither peer needs the other to be ready, or even to run: what cannot go now waits or is refused.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from conformance.errors import PassFailed
+from conformance.requirement import must, should
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from conformance.bench import Bench
+    from conformance.held import Held
+    from conformance.peer import Pending
+    from conformance.player import Player
+
+_NOT_SENT = "what arrived is not the descriptor that was sent"
+_ENOUGH = 600  # descriptors; the usual channel and a queue of 50 refuse sooner
+
+
+def _fill(sender: Player, held: Held) -> int:
+    """Send *held* again and again until it is refused; tell how often it was accepted."""
+    for accepted in range(_ENOUGH):
+        condition = sender.condition_of("send", held)
+        if condition != "ok":
+            refused = condition in {"queue-full", "would-block"}
+            assert refused, f"a full channel is told as {condition}, expected queue-full"
+            return accepted
+    return _ENOUGH
+
+
+def _drain(sender: Player, receiver: Player, count: int) -> Sequence[Held]:
+    """Receive *count* while the sender empties its queue."""
+    flushing = sender.ask("flush")
+    received = receiver.recv_all(count)
+    flushing.answer()
+    return received
+
+
+# -- receiving ------------------------------------------------------------------------------------
+
+
+@must(
+    "nonblocking.recv-before-send",
+    "AnyEvent::FDpasser, t/recv_before_send.t",
+    needs=("recv_nowait",),
+)
+def test_recv_before_send(bench: Bench) -> None:
+    """A receive says at once that nothing is there; what is sent later is received."""
+    first, second = bench.join()
+    token = bench.token()
+
+    too_early = second.condition_of("recv_nowait")
+
+    assert too_early == "would-block", "receiving from an empty channel does not say would-block"
+    assert token.is_written_by(first.pass_to(second, first.open(token))), _NOT_SENT
+
+
+@must(
+    "nonblocking.recv-at-once",
+    "IO::FDPass, POD: receiving should succeed if the socket is readable",
+    needs=("recv_nowait",),
+)
+def test_recv_at_once(bench: Bench) -> None:
+    """What is there is received without waiting.
+
+    A system may say would-block for no reason once in a while, hence several tries.
+    """
+    first, second = bench.join()
+    token = bench.token()
+    first.send(first.open(token))
+    first.flush()
+
+    tries = (_try(second) for _ in range(100))
+    received = next(filter(None, tries), None)
+
+    assert received, "a descriptor is there, and receiving says would-block each time"
+    assert token.is_written_by(received), _NOT_SENT
+
+
+def _try(receiver: Player) -> Held | None:
+    try:
+        return receiver.recv_nowait()
+    except PassFailed as failure:
+        if failure.condition != "would-block":
+            raise
+        return None
+
+
+@must("nonblocking.waiting-recv-wakes", "AnyEvent::FDpasser, t/recv_before_send.t")
+def test_waiting_recv_wakes(bench: Bench) -> None:
+    """A receive that waits is answered when the other peer sends."""
+    first, second = bench.join()
+    token = bench.token()
+    sent = first.open(token)
+
+    waiting = second.ask("recv")
+    first.send(sent)
+    first.flush()
+
+    assert token.is_written_by(waiting.answer()), _NOT_SENT
+
+
+@must(
+    "nonblocking.recv-times-out", "AnyEvent::FDpasser, t/recv_before_send.t: the timer is on time"
+)
+def test_recv_times_out(bench: Bench) -> None:
+    """A receive waits no longer than it may, and the next one works."""
+    first, second = bench.join()
+    token = bench.token()
+
+    outcome = second.condition_of("recv", 0.02)
+
+    assert outcome == "timed-out", "receiving from an empty channel does not time out"
+    assert token.is_written_by(first.pass_to(second, first.open(token))), _NOT_SENT
+
+
+@should("nonblocking.recv-from-a-stopped-sender", "AnyEvent::FDpasser, t/recv_before_send.t")
+def test_recv_from_a_stopped_sender(bench: Bench) -> None:
+    """A receive comes back also while the process that is to send does not run at all."""
+    first, second = bench.join()
+    token = bench.token()
+    sent = first.open(token)
+
+    first.stop()
+    outcome = second.condition_of("recv", 0.02)
+    first.go_on()
+
+    assert outcome == "timed-out", "receiving from a stopped process does not time out"
+    assert token.is_written_by(first.pass_to(second, sent)), _NOT_SENT
+
+
+@should("nonblocking.stopped-while-waiting", "POSIX.1-2017 XSH recvmsg, EINTR")
+def test_stopped_while_waiting(bench: Bench) -> None:
+    """A receive that waits survives that its process is stopped and goes on."""
+    first, second = bench.join()
+    token = bench.token()
+    sent = first.open(token)
+
+    waiting = second.ask("recv")
+    second.stop()
+    first.send(sent)
+    first.flush()
+    second.go_on()
+
+    assert token.is_written_by(waiting.answer()), _NOT_SENT
+
+
+# -- sending --------------------------------------------------------------------------------------
+
+
+@must("nonblocking.send-before-recv", "AnyEvent::FDpasser, t/send_before_recv.t")
+def test_send_before_recv(bench: Bench) -> None:
+    """A peer that has sent goes on, although nobody receives what it sent.
+
+    It receives from the other before the other receives from it.
+    """
+    first, second = bench.join()
+    tokens = bench.tokens(2)
+
+    first.send(first.open(tokens[0]))
+    first.flush()
+    here = second.pass_to(first, second.open(tokens[1]))
+    there = second.recv()
+
+    assert bench.order([there, here], tokens) == [0, 1], _NOT_SENT
+
+
+@must("nonblocking.send-to-a-stopped-receiver", "AnyEvent::FDpasser, POD: push_send never blocks")
+def test_send_to_a_stopped_receiver(bench: Bench) -> None:
+    """Sending comes back while the receiver is stopped; all arrives when it goes on.
+
+    400 are sent one by one, more than a usual channel holds, so some must wait in the sender.
+    """
+    first, second = bench.join(batch=1)
+    tokens = bench.tokens(7)
+    opened = first.open_all(tokens)
+
+    second.stop()
+    for number in range(400):
+        first.send(opened[number % 7])
+    second.go_on()
+    received = _drain(first, second, 400)
+
+    sent = [number % 7 for number in range(400)]
+    assert bench.order(received, tokens) == sent, "not what was sent, or in another order"
+
+
+@must("nonblocking.full-channel", "IO::FDPass, POD, EAGAIN; POSIX.1-2017 XSH sendmsg, EAGAIN")
+def test_full_channel(bench: Bench) -> None:
+    """Sending into a full channel comes back, and what was accepted arrives.
+
+    The receiver is stopped, and the sender sends until it is refused.
+    """
+    first, second = bench.join(batch=1, max_queued=50)
+    token = bench.token()
+
+    second.stop()
+    accepted = _fill(first, first.open(token))
+    second.go_on()
+    received = _drain(first, second, accepted)
+
+    assert bench.order(received, [token]) == [0] * accepted, _NOT_SENT
+
+
+@must(
+    "nonblocking.refused-is-not-sent", "IO::FDPass, POD, EAGAIN; POSIX.1-2017 XSH sendmsg, EAGAIN"
+)
+def test_refused_is_not_sent(bench: Bench) -> None:
+    """A descriptor that a full channel refused never arrives, and is not kept either."""
+    first, second = bench.join(batch=1, max_queued=50)
+    tokens = bench.tokens(2)
+    filler, other = first.open_all(tokens)
+    second.stop()
+    accepted = _fill(first, filler)
+
+    late = _fill(first, other)  # the last of them was refused, at the latest
+    second.go_on()
+    received = _drain(first, second, accepted + late)
+    surplus = second.condition_of("recv", 0.0)
+
+    assert surplus == "timed-out", "more arrived than was accepted: a refused one was sent"
+    assert bench.order(received, tokens) == [0] * accepted + [1] * late, _NOT_SENT
+    for held in (other, *received[accepted:]):
+        held.close()
+    assert tokens[1].released(), "a descriptor that was refused is still open somewhere"
+
+
+@should("nonblocking.queued-is-kept", "AnyEvent::FDpasser, POD, push_send_fh", needs=("queued",))
+def test_queued_is_kept(bench: Bench) -> None:
+    """The sender may close its own while it waits in the queue; it still arrives."""
+    first, second = bench.join(batch=1)
+    filler, token = bench.tokens(2)
+    held, last = first.open(filler), first.open(token)
+    second.stop()
+    before = _fill_until_queued(first, held)
+
+    first.send(last)
+    last.close()
+    second.go_on()
+    *_, received = _drain(first, second, before + 1)
+
+    assert token.is_written_by(received), "closing the sender's own spoiled what was queued"
+
+
+def _fill_until_queued(sender: Player, held: Held) -> int:
+    for sent in range(_ENOUGH):
+        if sender.queued():
+            return sent
+        sender.send(held)
+    return _ENOUGH
+
+
+@should("nonblocking.flush-times-out", "AnyEvent::FDpasser, POD: push_send never blocks")
+def test_flush_times_out(bench: Bench) -> None:
+    """Waiting for the queue to be empty ends in time; what is queued is not lost."""
+    first, second = bench.join(batch=1, max_queued=50)
+    token = bench.token()
+    second.stop()
+    accepted = _fill(first, first.open(token))
+
+    outcome = first.condition_of("flush", 0.02)
+    second.go_on()
+    received = _drain(first, second, accepted)
+
+    assert outcome == "timed-out", "flushing into a full channel does not time out"
+    assert bench.order(received, [token]) == [0] * accepted, _NOT_SENT
+
+
+@should("nonblocking.busy-recv-times-out", "AnyEvent::FDpasser, t/send_before_recv.t: on time")
+def test_busy_recv_times_out(bench: Bench) -> None:
+    """A receive waits no longer than it may while the other direction is full."""
+    first, second = bench.join(batch=1, max_queued=50)
+    token = bench.token()
+    second.stop()
+    accepted = _fill(first, first.open(token))
+
+    outcome = first.condition_of("recv", 0.02)
+    second.go_on()
+    received = _drain(first, second, accepted)
+
+    assert outcome == "timed-out", "receiving does not time out while there is more to send"
+    assert bench.order(received, [token]) == [0] * accepted, _NOT_SENT
+
+
+# -- the other peer goes --------------------------------------------------------------------------
+
+
+@must("nonblocking.peer-close-wakes", "AnyEvent::FDpasser, POD, on_error: orderly shutdown")
+def test_peer_close_wakes(bench: Bench) -> None:
+    """A receive that waits is told when the other peer closes its end."""
+    first, second = bench.join()
+
+    waiting = second.ask("recv")
+    first.drop()
+
+    with second.expects("peer-closed"):
+        waiting.answer()
+
+
+@must("nonblocking.peer-dies", "AnyEvent::FDpasser, t/child_dies.t")
+def test_peer_dies(bench: Bench) -> None:
+    """A receive that waits is told when the other process dies.
+
+    As a reset or as an end: systems differ when it leaves unread what it was sent.
+    """
+    first, second = bench.join()
+    first.send(first.open(bench.token()))
+    first.flush()
+
+    waiting = first.ask("recv")
+    second.kill()
+
+    told = _outcome(waiting)
+    assert told in {"peer-closed", "peer-reset"}, "the death of the peer is not told"
+
+
+def _outcome(pending: Pending) -> str:
+    try:
+        pending.answer()
+    except PassFailed as failure:
+        return failure.condition
+    return "ok"
+
+
+# -- the channel's own O_NONBLOCK -----------------------------------------------------------------
+
+
+@should(
+    "nonblocking.recv-on-a-blocking-channel",
+    "IO::FDPass, POD: works on blocking sockets and on others",
+    needs=("recv_nowait", "set_nonblocking", "socketpair"),
+)
+def test_recv_on_a_blocking_channel(bench: Bench) -> None:
+    """A receive does not wait when somebody has cleared O_NONBLOCK of the channel.
+
+    A copy of the channel's descriptor is with the other peer, and they share the flag.
+    """
+    first, second = bench.join()
+    one, _ = first.socketpair()
+    copy = first.pass_to(second, one)
+    passer = first.adopt(one)
+
+    copy.set_nonblocking(False)
+
+    outcome = passer.condition_of("recv_nowait")
+    assert outcome == "would-block", "receiving does not say would-block"
+
+
+@should(
+    "nonblocking.send-on-a-blocking-channel",
+    "IO::FDPass, POD: works on blocking sockets and on others",
+    needs=("set_nonblocking", "socketpair"),
+)
+def test_send_on_a_blocking_channel(bench: Bench) -> None:
+    """Sending comes back when somebody has cleared O_NONBLOCK of the channel."""
+    first, second = bench.join()
+    one, _ = first.socketpair()
+    copy = first.pass_to(second, one)
+    passer = first.adopt(one, batch=1, max_queued=50)
+
+    copy.set_nonblocking(False)
+    accepted = _fill(passer, first.open(bench.token()))
+
+    assert accepted, "the channel takes nothing"

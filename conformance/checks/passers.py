@@ -1,0 +1,262 @@
+"""Passing passers: an end of a channel goes over a channel, and is a passer where it arrives."""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING
+
+from conformance.requirement import must, should
+from conformance.series import Series
+
+if TYPE_CHECKING:
+    from conformance.bench import Bench
+    from conformance.player import Player
+
+_SEED = "AnyEvent::FDpasser, t/send_passer_over_passer.t"
+_POD = "AnyEvent::FDpasser, POD, Passing passers"
+_DUP = "unix(7), SCM_RIGHTS: as if by dup(2)"
+_PAIR = ("socketpair",)
+_STATUS = ("socketpair", "flags", "set_nonblocking")
+
+_NOT_SENT = "what arrived is not the descriptor that was sent"
+
+
+def _joined_over(first: Player, second: Player) -> tuple[Player, Player]:
+    """Pass one end of a new pair; give the passers of both ends, the first peer's first."""
+    near, far = first.socketpair()
+    inner = second.adopt(first.pass_to(second, far))
+    far.close()
+    return first.adopt(near), inner
+
+
+@must("passers.basic", _SEED, needs=_PAIR)
+def test_basic(bench: Bench) -> None:
+    """A passed end is a passer: its receiver sends a descriptor back over it.
+
+    One end of a new pair goes to the second peer; the first peer keeps the other.
+    """
+    first, second = bench.join()
+    token = bench.token()
+
+    ours, theirs = _joined_over(first, second)
+    received = theirs.pass_to(ours, theirs.open(token))
+
+    assert token.is_written_by(received), _NOT_SENT
+
+
+@must("passers.both-directions", _POD, needs=_PAIR)
+def test_both_directions(bench: Bench) -> None:
+    """Descriptors go both ways over a passed end, and over the channel it came by."""
+    first, second = bench.join()
+    there, back, beside = bench.tokens(3)
+    ours, theirs = _joined_over(first, second)
+
+    assert there.is_written_by(ours.pass_to(theirs, first.open(there))), f"there: {_NOT_SENT}"
+    assert back.is_written_by(theirs.pass_to(ours, second.open(back))), f"back: {_NOT_SENT}"
+    assert beside.is_written_by(first.pass_to(second, first.open(beside))), f"beside: {_NOT_SENT}"
+
+
+@must("passers.order", _POD, needs=_PAIR)
+def test_order(bench: Bench) -> None:
+    """Descriptors keep their order over a passed end, in both directions."""
+    first, second = bench.join()
+    ours, theirs = _joined_over(first, second)
+    there, back = Series(bench, ours), Series(bench, theirs)
+
+    there.send(15)
+    back.send(15)
+    there.receive(theirs)
+    back.receive(ours)
+
+    assert not (wrong := there.wrong()), f"to the one who got it: {wrong}"
+    assert not (wrong := back.wrong()), f"from the one who got it: {wrong}"
+
+
+@must("passers.both-ends", _POD, needs=_PAIR)
+def test_both_ends(bench: Bench) -> None:
+    """Both ends of a pair can go to the same peer, which passes to itself over them."""
+    first, second = bench.join()
+    token = bench.token()
+
+    left, right = (second.adopt(first.pass_to(second, end)) for end in first.socketpair())
+    received = left.pass_to(right, second.open(token))
+
+    assert token.is_written_by(received), _NOT_SENT
+
+
+@must("passers.sender-closes", _POD, needs=_PAIR)
+def test_sender_closes(bench: Bench) -> None:
+    """An end that its sender closes before it is received still works.
+
+    It is open nowhere but in the channel then, and its other end must not see it end.
+    """
+    first, second = bench.join()
+    token = bench.token()
+    near, far = first.socketpair()
+    first.send(far)
+    first.flush()
+
+    far.close()
+    ours, theirs = first.adopt(near), second.adopt(second.recv())
+
+    assert token.is_written_by(ours.pass_to(theirs, first.open(token))), _NOT_SENT
+
+
+@must("passers.loaded", "AnyEvent::FDpasser, POD, Passing passers and FIFO ordering", needs=_PAIR)
+def test_loaded(bench: Bench) -> None:
+    """What waits unread in an end that is passed arrives, before what comes later.
+
+    The queue belongs to the channel, and not to who has its end at the moment.
+    """
+    first, second = bench.join()
+    near, far = first.socketpair()
+    ours = first.adopt(near)
+    series = Series(bench, ours)
+
+    series.send(3)
+    theirs = second.adopt(first.pass_to(second, far))
+    series.send(3)
+    series.receive(theirs)
+
+    assert not (wrong := series.wrong()), wrong
+
+
+@must("passers.passed-on", _POD, needs=_PAIR)
+def test_passed_on(bench: Bench) -> None:
+    """An end that was received can be passed back, and works where it came from."""
+    first, second = bench.join()
+    token = bench.token()
+    near, far = first.socketpair()
+
+    there = first.pass_to(second, far)
+    back = second.pass_to(first, there)
+    for copy in (far, there):
+        copy.close()
+    ours, other = first.adopt(near), first.adopt(back)
+
+    assert token.is_written_by(ours.pass_to(other, first.open(token))), _NOT_SENT
+
+
+@must("passers.three-deep", _POD, needs=_PAIR)
+def test_three_deep(bench: Bench) -> None:
+    """A passer that came over a passer that came over a passer works, as these do."""
+    first, second = bench.join()
+    tokens = bench.tokens(4)
+
+    levels = [(first, second)]
+    for _ in range(3):
+        levels.append(_joined_over(*levels[-1]))
+    pairs = zip(levels, first.open_all(tokens), strict=True)
+    received = [ours.pass_to(theirs, held) for (ours, theirs), held in pairs]
+
+    assert bench.order(received, tokens) == [0, 1, 2, 3], "a descriptor went astray"
+
+
+@should("passers.nested-in-flight", _DUP, needs=_PAIR)
+def test_nested_in_flight(bench: Bench) -> None:
+    """An end can be passed while another waits in it, and a third in that.
+
+    A token waits in the innermost. Nothing is received before all has been sent, and the sender
+    has closed all that it sent.
+    """
+    first, second = bench.join()
+    token = bench.token()
+    sent = first.open(token)
+    for _ in range(3):
+        near, far = first.socketpair()
+        inner = first.adopt(near)
+        inner.send(sent, close=True)
+        inner.flush()
+        sent = far
+    first.send(sent, close=True)
+    first.flush()
+
+    receiver = second
+    for _ in range(3):
+        receiver = second.adopt(receiver.recv())
+
+    assert token.is_written_by(receiver.recv()), _NOT_SENT
+
+
+@should("passers.over-itself", _DUP, needs=_PAIR)
+def test_over_itself(bench: Bench) -> None:
+    """An end can be passed over its own channel, and arrives as one more that works.
+
+    The second peer has two descriptors of the end: it sends the one over the other.
+    """
+    first, second = bench.join()
+    before, after = bench.tokens(2)
+    near, far = first.socketpair()
+    end, another = (first.pass_to(second, far) for _ in range(2))
+    ours, theirs = first.adopt(near), second.adopt(end)
+
+    copy = first.adopt(theirs.pass_to(ours, another))
+
+    assert after.is_written_by(copy.pass_to(ours, first.open(after))), f"over the copy: {_NOT_SENT}"
+    assert before.is_written_by(theirs.pass_to(ours, second.open(before))), (
+        f"as before: {_NOT_SENT}"
+    )
+
+
+@must("passers.status", "AnyEvent::FDpasser, POD, Preserves blocking status", needs=_STATUS)
+def test_status(bench: Bench) -> None:
+    """An end with O_NONBLOCK set arrives with it set, and is a passer."""
+    first, second = bench.join()
+    token = bench.token()
+    near, far = first.socketpair()
+    far.set_nonblocking()
+
+    received = first.pass_to(second, far)
+
+    assert received.flags().nonblocking, "O_NONBLOCK was lost on the way"
+    ours, theirs = first.adopt(near), second.adopt(received)
+    assert token.is_written_by(ours.pass_to(theirs, first.open(token))), _NOT_SENT
+
+
+@should("passers.cycle-is-collected", _DUP, needs=_PAIR, over="inherited")
+def test_cycle_is_collected(bench: Bench) -> None:
+    """A channel that is open only in itself is closed, with all that waits in it.
+
+    An end is sent to itself, behind a token, and both ends are closed: nobody can ever receive
+    what waits there, and a system that only counts references would keep it for good.
+    """
+    (peer,) = bench.start()
+    token = bench.token()
+    near, far = peer.socketpair()
+    passer = peer.adopt(near)
+
+    passer.send(peer.open(token), close=True)
+    passer.send(far, close=True)
+    passer.flush()
+    passer.drop()
+
+    assert token.released(), "what waits in the channel is still open"
+
+
+@should("passers.listener", _DUP, over="inherited")
+def test_listener(bench: Bench) -> None:
+    """A passed listening socket goes on listening until the receiver closes it.
+
+    A raw message brings it. A connection is made while the receiver alone has it open.
+    """
+    player, raw = bench.join_raw()
+    path = bench.path("listener")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listening:
+        listening.bind(path)
+        listening.listen()
+        raw.send(b"\0", [listening.fileno()])
+
+    received = player.recv()
+
+    assert _is_listened_at(path), "nobody listens any more"
+    received.close()
+    assert not _is_listened_at(path), "somebody else has the socket open"
+
+
+def _is_listened_at(path: str) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+        try:
+            client.connect(path)
+        except ConnectionRefusedError:
+            return False
+    return True

@@ -1,0 +1,277 @@
+"""Blocking status preserved: O_NONBLOCK, as all file status flags, outlasts fork and passing.
+
+The flags belong to the open file description, which all copies of a descriptor share.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from conformance.errors import PassFailed
+from conformance.requirement import must, should
+
+if TYPE_CHECKING:
+    from conformance.bench import Bench
+    from conformance.held import Held
+
+_FHS = "AnyEvent::FDpasser, t/non_blocking_fhs.t"
+_POSIX = "POSIX.1-2017 XSH fcntl, F_SETFL: of the open file description"
+_LOST = "O_NONBLOCK was lost on the way"
+_APPEARED = "O_NONBLOCK was set on the way"
+
+
+@must("status.default-blocking", _FHS, needs=("flags", "socketpair"))
+def test_default_blocking(bench: Bench) -> None:
+    """A fresh pair of sockets is blocking, and a FIFO just opened is too."""
+    (peer,) = bench.start()
+
+    opened = [*peer.socketpair(), peer.open(bench.token())]
+
+    blocking = [not held.flags().nonblocking for held in opened]
+    assert blocking == [True, True, True], "a fresh descriptor has O_NONBLOCK set"
+
+
+@must("status.passed-set", _FHS, needs=("flags",))
+def test_passed_set(bench: Bench) -> None:
+    """O_NONBLOCK stays set on a descriptor that is passed."""
+    first, second = bench.join()
+    token = bench.token()
+
+    received = first.pass_to(second, first.open(token, "write", "nonblocking"))
+
+    assert received.flags().nonblocking, _LOST
+    assert token.is_written_by(received), "what arrived is not the descriptor that was sent"
+
+
+@must("status.passed-clear", _FHS, needs=("flags",))
+def test_passed_clear(bench: Bench) -> None:
+    """O_NONBLOCK stays clear on a descriptor that is passed."""
+    first, second = bench.join()
+    token = bench.token()
+
+    received = first.pass_to(second, first.open(token))
+
+    assert not received.flags().nonblocking, _APPEARED
+    assert token.is_written_by(received), "what arrived is not the descriptor that was sent"
+
+
+@must("status.each-its-own", _FHS, needs=("flags",))
+def test_each_its_own(bench: Bench) -> None:
+    """Of several descriptors each arrives with its own O_NONBLOCK, however mixed."""
+    first, second = bench.join()
+    pattern = [True, False, False, True, True, True, False, True, False, False]
+    modes = [["write", "nonblocking"] if set_ else ["write"] for set_ in pattern]
+
+    for mode in modes:
+        first.send(first.open(bench.token(), *mode), close=True)
+    first.flush()
+    received = second.recv_all(10)
+
+    assert [held.flags().nonblocking for held in received] == pattern, "O_NONBLOCK went astray"
+
+
+@must("status.passed-back", _FHS, needs=("flags",))
+def test_passed_back(bench: Bench) -> None:
+    """O_NONBLOCK is what it was when a descriptor comes back."""
+    first, second = bench.join()
+    opened = [first.open(bench.token(), "write", "nonblocking"), first.open(bench.token())]
+
+    back = [second.pass_to(first, first.pass_to(second, held)) for held in opened]
+
+    assert [held.flags().nonblocking for held in back] == [True, False], "O_NONBLOCK has changed"
+
+
+@must("status.socket", _FHS, needs=("flags", "set_nonblocking", "socketpair"))
+def test_socket(bench: Bench) -> None:
+    """Of a pair of sockets only the one made non-blocking arrives so."""
+    first, second = bench.join()
+    left, right = first.socketpair()
+    left.set_nonblocking()
+
+    received = [first.pass_to(second, left), first.pass_to(second, right)]
+
+    set_ = [held.flags().nonblocking for held in received]
+    assert set_ == [True, False], "O_NONBLOCK of a socket has changed on the way"
+
+
+# -- one description, one set of flags ------------------------------------------------------------
+
+
+@must("status.sender-sets-later", _POSIX, needs=("flags", "set_nonblocking"))
+def test_sender_sets_later(bench: Bench) -> None:
+    """When the sender sets O_NONBLOCK after passing, the receiver's has it too."""
+    first, second = bench.join()
+    sent = first.open(bench.token())
+    received = first.pass_to(second, sent)
+
+    sent.set_nonblocking()
+
+    assert received.flags().nonblocking, "O_NONBLOCK is not shared with the receiver"
+
+
+@must("status.receiver-clears-later", _POSIX, needs=("flags", "set_nonblocking"))
+def test_receiver_clears_later(bench: Bench) -> None:
+    """When the receiver clears O_NONBLOCK, the sender's descriptor has lost it too."""
+    first, second = bench.join()
+    sent = first.open(bench.token(), "write", "nonblocking")
+    received = first.pass_to(second, sent)
+
+    received.set_nonblocking(False)
+
+    assert not sent.flags().nonblocking, "O_NONBLOCK is not shared with the sender"
+
+
+@must("status.changed-in-flight", _POSIX, needs=("flags", "set_nonblocking"))
+def test_changed_in_flight(bench: Bench) -> None:
+    """A change made while a descriptor is in flight is what its receiver finds."""
+    first, second = bench.join()
+    was_set, was_clear = (
+        first.open(bench.token(), "write", "nonblocking"),
+        first.open(bench.token()),
+    )
+    for held in (was_set, was_clear):
+        first.send(held)
+    first.flush()
+
+    was_set.set_nonblocking(False)
+    was_clear.set_nonblocking()
+
+    found = [held.flags().nonblocking for held in second.recv_all(2)]
+    assert found == [False, True], "O_NONBLOCK is as it was when sent, not as it is now"
+
+
+@must("status.append", _POSIX, needs=("flags", "seek"))
+def test_append(bench: Bench) -> None:
+    """O_APPEND stays set: what the receiver writes goes to the end of the file."""
+    first, second = bench.join()
+    page = bench.file(b"first, ")
+
+    received = first.pass_to(second, first.open(page, "write", "append"))
+    received.seek(0)
+    received.write(b"second")
+
+    assert page.content() == b"first, second", "O_APPEND was lost on the way"
+
+
+@must("status.access-mode", _POSIX, needs=("read",))
+def test_access_mode(bench: Bench) -> None:
+    """What was opened for reading only cannot be written by the receiver."""
+    first, second = bench.join()
+    page = bench.file(b"read only")
+
+    received = first.pass_to(second, first.open(page, "read"))
+
+    assert received.read(9) == b"read only", "it cannot be read"
+    assert _is_refused(received), "what was opened for reading only can be written"
+    assert page.content() == b"read only", "the file was written to"
+
+
+def _is_refused(held: Held) -> bool:
+    try:
+        held.write(b"written")
+    except PassFailed:
+        return True
+    return False
+
+
+# -- fork -----------------------------------------------------------------------------------------
+
+
+@must("status.fork-keeps", _FHS, needs=("flags", "fork", "set_nonblocking", "socketpair"))
+def test_fork_keeps(bench: Bench) -> None:
+    """O_NONBLOCK set on both ends of a pair before a fork is set in parent and child."""
+    (parent,) = bench.start()
+    pair = parent.socketpair()
+    for held in pair:
+        held.set_nonblocking()
+
+    child = parent.fork()
+
+    everywhere = [*pair, *(child.copy_of(held) for held in pair)]
+    assert all(held.flags().nonblocking for held in everywhere), "O_NONBLOCK was lost by the fork"
+
+
+@must("status.fork-then-pass", _FHS, needs=("flags", "fork"))
+def test_fork_then_pass(bench: Bench) -> None:
+    """What a child passes arrives with the O_NONBLOCK it had before the fork."""
+    first, second = bench.join()
+    opened = [first.open(bench.token(), "write", "nonblocking"), first.open(bench.token())]
+
+    child = first.fork()
+    first.drop()
+    received = [child.pass_to(second, child.copy_of(held)) for held in opened]
+
+    set_ = [held.flags().nonblocking for held in received]
+    assert set_ == [True, False], "O_NONBLOCK was changed by a fork and passing"
+
+
+# -- the passer's own channel is another matter ---------------------------------------------------
+
+
+@must(
+    "status.nonblocking-channel",
+    "AnyEvent::FDpasser, POD: the passer is non-blocking, what it passes is as it was",
+    needs=("flags", "set_nonblocking", "socketpair"),
+)
+def test_nonblocking_channel(bench: Bench) -> None:
+    """A blocking descriptor stays so although the channel has O_NONBLOCK set."""
+    first, second = bench.join()
+    one, other = first.socketpair()
+    there = second.adopt(first.pass_to(second, other))
+    for end in (one, other):
+        end.set_nonblocking()
+    here = first.adopt(one)
+
+    received = here.pass_to(there, first.open(bench.token()))
+
+    assert not received.flags().nonblocking, "O_NONBLOCK of the channel has rubbed off"
+
+
+@should(
+    "status.blocking-channel",
+    "AnyEvent::FDpasser, POD, dont_set_nonblocking",
+    needs=("flags", "set_nonblocking", "socketpair"),
+)
+def test_blocking_channel(bench: Bench) -> None:
+    """A pending descriptor keeps O_NONBLOCK when that of the channel is cleared."""
+    first, second = bench.join()
+    one, other = first.socketpair()
+    copies = [first.pass_to(second, end) for end in (one, other)]
+    here, there = first.adopt(one), second.adopt(first.pass_to(second, other))
+    here.send(first.open(bench.token(), "write", "nonblocking"))
+
+    for end in copies:
+        end.set_nonblocking(False)
+    here.flush()
+
+    assert there.recv().flags().nonblocking, "clearing it on the channel cleared it on the pending"
+
+
+@should(
+    "status.channel-untouched",
+    "AnyEvent::FDpasser, POD: passers are non-blocking",
+    needs=("flags", "set_nonblocking", "socketpair"),
+)
+def test_channel_untouched(bench: Bench) -> None:
+    """Passing descriptors leaves the O_NONBLOCK of the channel as it was."""
+    first, second = bench.join()
+    one, other = first.socketpair()
+    copy = first.pass_to(second, one)
+    here, there = first.adopt(one), second.adopt(first.pass_to(second, other))
+    before = copy.flags()
+
+    for mode in (("write", "nonblocking"), ("write",)):
+        here.pass_to(there, first.open(bench.token(), *mode))
+
+    assert copy.flags() == before, "passing has changed the status of the channel"
+
+
+@should("status.kinds", _POSIX, needs=("flags",))
+def test_kinds(bench: Bench) -> None:
+    """O_NONBLOCK stays set on files as well, where it has no effect."""
+    first, second = bench.join()
+    page = bench.file(b"content")
+
+    received = first.pass_to(second, first.open(page, "read", "nonblocking"))
+
+    assert received.flags().nonblocking, _LOST

@@ -1,0 +1,451 @@
+"""Descriptor table full: however full the receiver's table is, no descriptor is lost.
+
+A received descriptor needs a free slot of the table. How a system fails without one differs, and
+most lose the descriptor; a passer has to see to it that it waits, or at the least to tell.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from conformance.errors import Lacking, PassFailed
+from conformance.requirement import must, should
+from conformance.series import SOON, Series
+
+if TYPE_CHECKING:
+    from conformance.bench import Bench
+    from conformance.player import Player
+
+_SEED = "AnyEvent::FDpasser, t/full_descriptor_table.t"
+_POD = "AnyEvent::FDpasser, POD, Descriptor table full"
+_DESYNCHRONISED = "AnyEvent::FDpasser, POD, Descriptor table full: desynchronising the stream"
+_DUP = "unix(7), SCM_RIGHTS: as if by dup(2)"
+_DISCARDED = "unix(7), SCM_RIGHTS: excess descriptors are closed"
+_TABLE = ("limit", "fill", "free")
+
+_LIMIT = 64  # more than any passer keeps for itself, and quickly filled
+
+
+def _starve(series: Series, receiver: Player) -> None:
+    """Fill the table of *receiver*, and send until one waits in the channel for a slot.
+
+    What the passer has in reserve, if it keeps any slots, is used up then.
+    """
+    receiver.limit(_LIMIT)
+    receiver.fill(leave=0)
+    while series.arrived == series.sent:
+        assert series.sent < _LIMIT, "the descriptor table is never full"
+        series.send()
+        series.receive_some(receiver)
+
+
+# -- it waits -------------------------------------------------------------------------------------
+
+
+@must("table.intermittent", _SEED, needs=("limit",), each_survival=True)
+def test_intermittent(bench: Bench) -> None:
+    """Thirty descriptors pass through a table of twenty slots.
+
+    The receiver keeps what it gets, and closes all of it whenever there is no room for more.
+    """
+    first, second = bench.join(batch=1)
+    series = Series(bench, first)
+    second.limit(20)
+
+    series.send(30)
+    while series.arrived < 30:
+        series.receive(second, 1)
+        series.receive_some(second)
+        series.close()
+
+    assert not (wrong := series.wrong()), wrong
+
+
+@must("table.waits", _POD, needs=_TABLE, each_survival=True)
+def test_waits(bench: Bench) -> None:
+    """What arrives while the table is full is received as soon as there is a slot.
+
+    Nothing is sent after it that could be taken for it.
+    """
+    first, second = bench.join(batch=1)
+    series = Series(bench, first)
+    _starve(series, second)
+
+    second.free(1)
+    series.receive(second)
+
+    assert not (wrong := series.wrong()), wrong
+
+
+@must("table.next-is-not-skipped", _DESYNCHRONISED, needs=_TABLE, each_survival=True)
+def test_next_is_not_skipped(bench: Bench) -> None:
+    """After a full table the one that waited comes, and not the next in its place."""
+    first, second = bench.join(batch=1)
+    series = Series(bench, first)
+    _starve(series, second)
+
+    second.free()
+    series.send(2)
+    series.receive(second)
+
+    assert not (wrong := series.wrong()), wrong
+
+
+@must("table.one-slot-at-a-time", _POD, needs=_TABLE, each_survival=True)
+def test_one_slot_at_a_time(bench: Bench) -> None:
+    """With each slot that is freed one more descriptor is received, in order."""
+    first, second = bench.join(batch=1)
+    series = Series(bench, first)
+    _starve(series, second)
+    series.send(9)
+
+    for _ in range(10):
+        second.free(1)
+        series.receive(second, 1)
+
+    assert not (wrong := series.wrong()), wrong
+
+
+@must("table.several-in-one-message", _POD, needs=(*_TABLE, "send_many"), each_survival=True)
+def test_several_in_one_message(bench: Bench) -> None:
+    """Descriptors sent together all arrive, though at first a few slots are free.
+
+    The passers may put sixteen into one message; there is room for three, and later for all.
+    """
+    first, second = bench.join(batch=16)
+    series = Series(bench, first)
+    _starve(series, second)
+    series.send_many(16)
+
+    second.free(3)
+    series.receive_some(second)
+    second.free()
+    series.receive(second)
+
+    assert not (wrong := series.wrong()), wrong
+
+
+@must("table.fills-and-clears", _POD, needs=_TABLE, each_survival=True)
+def test_fills_and_clears(bench: Bench) -> None:
+    """Nothing is lost while the table is now full, now nearly so, now nearly empty."""
+    first, second = bench.join(batch=4)
+    series = Series(bench, first)
+    second.limit(_LIMIT)
+
+    for leave in (0, 5, 1, 20, 3, 0):
+        second.fill(leave)
+        series.send(25)
+        series.send_many(25)
+        series.receive_some(second)
+        series.close()
+        second.free()
+        series.receive_and_close(second, series.sent - series.arrived)
+
+    assert not (wrong := series.wrong()), wrong
+
+
+@must("table.limit-lowered", _POD, needs=("limit",), each_survival=True)
+def test_limit_lowered(bench: Bench) -> None:
+    """Nothing is lost when the limit of the table sinks below what is open already."""
+    first, second = bench.join(batch=1)
+    series = Series(bench, first)
+    second.limit(_LIMIT)
+    second.open_all([bench.file()] * 12)
+    series.send(3)
+
+    second.limit(10)
+    series.receive_some(second)
+    second.limit(_LIMIT)
+    series.receive(second)
+
+    assert not (wrong := series.wrong()), wrong
+
+
+@must("table.both-full", _POD, needs=_TABLE, each_survival=True)
+def test_both_full(bench: Bench) -> None:
+    """Nothing is lost in either direction while the tables of both peers are full."""
+    first, second = bench.join(batch=1)
+    there, back = Series(bench, first), Series(bench, second)
+    for series, sender in ((there, first), (back, second)):
+        series.send(20)
+        sender.limit(_LIMIT)
+        sender.fill(leave=0)
+
+    there.receive_some(second)
+    back.receive_some(first)
+    for receiver in (first, second):
+        receiver.free()
+    there.receive(second)
+    back.receive(first)
+
+    assert not (wrong := there.wrong()), f"from the first: {wrong}"
+    assert not (wrong := back.wrong()), f"from the second: {wrong}"
+
+
+@must("table.sender-ends", _POD, needs=_TABLE, each_survival=True)
+def test_sender_ends(bench: Bench) -> None:
+    """What waits for a slot arrives though the sender closes its end meanwhile."""
+    first, second = bench.join(batch=1)
+    series = Series(bench, first)
+    _starve(series, second)
+    series.send(4)
+
+    first.drop()
+    series.receive_some(second)
+    second.free()
+    series.receive(second)
+
+    assert not (wrong := series.wrong()), wrong
+
+
+@should("table.recv-many", _POD, needs=(*_TABLE, "recv_many"), each_survival=True, over="inherited")
+def test_recv_many(bench: Bench) -> None:
+    """Receiving all that is there gives those that find room; the others wait."""
+    first, second = bench.join(batch=1)
+    series = Series(bench, first)
+    second.limit(_LIMIT)
+    second.fill(leave=4)
+    series.send(12)
+
+    series.receive_many(second)
+    second.free()
+    series.receive(second)
+
+    assert not (wrong := series.wrong()), wrong
+
+
+# -- other threads --------------------------------------------------------------------------------
+
+
+def _churn(receiver: Player, leave: int) -> None:
+    """Have another thread open and close descriptors in a table with *leave* free slots."""
+    receiver.limit(40)
+    receiver.fill(leave)
+    receiver.churn()
+
+
+def _skip_if_slots_are_reserved(bench: Bench) -> None:
+    if bench.survival == "reserve":
+        raise Lacking(
+            "with slots in reserve, another thread can take the one freed for receiving; "
+            "what is lost then is reported (table.loss-is-not-silent)"
+        )
+
+
+@must("table.under-churn", _POD, needs=(*_TABLE, "churn"), each_survival=True)
+def test_under_churn(bench: Bench) -> None:
+    """A thousand descriptors pass while another thread takes and frees the last slots.
+
+    The receiver closes what it gets. It has one slot more than it needs, and the thread takes two.
+    """
+    _skip_if_slots_are_reserved(bench)
+    first, second = bench.join(batch=1)
+    series = Series(bench, first)
+    _churn(second, leave=9)
+
+    for _ in range(20):
+        series.send(50)
+        series.receive_and_close(second, 50)
+
+    assert not (wrong := series.wrong()), wrong
+
+
+@must("table.under-churn-in-batches", _POD, needs=(*_TABLE, "churn"), each_survival=True)
+def test_under_churn_in_batches(bench: Bench) -> None:
+    """The same holds with sixteen descriptors in one message.
+
+    One that fits in part only, because the other thread was faster, is as good as one that waits.
+    """
+    _skip_if_slots_are_reserved(bench)
+    first, second = bench.join(batch=16)
+    series = Series(bench, first)
+    _churn(second, leave=17)
+
+    for _ in range(20):
+        series.send_many(50)
+        series.receive_and_close(second, 50)
+
+    assert not (wrong := series.wrong()), wrong
+
+
+@must("table.loss-is-not-silent", _DESYNCHRONISED, needs=(*_TABLE, "churn"), each_survival=True)
+def test_loss_is_not_silent(bench: Bench) -> None:
+    """What gets lost because of another thread's descriptors is reported.
+
+    All that were sent and not reported as lost arrive, in order.
+    """
+    first, second = bench.join(batch=1)
+    series = Series(bench, first)
+    _churn(second, leave=2)
+    series.send(60)
+
+    first.drop()
+    series.receive_to_the_end(second)
+
+    assert not (wrong := series.wrong()), wrong
+
+
+# -- the sender's table ---------------------------------------------------------------------------
+
+
+@should("table.sender-full", _DUP, needs=_TABLE)
+def test_sender_full(bench: Bench) -> None:
+    """A descriptor that is open can be sent though the sender's table is full.
+
+    The passer takes it over, so that not even a copy for its queue needs a slot.
+    """
+    first, second = bench.join()
+    tokens = bench.tokens(10)
+    opened = first.open_all(tokens)
+    first.limit(_LIMIT)
+    first.fill(leave=0)
+
+    for held in opened:
+        first.send(held, close=True)
+    first.flush()
+
+    assert bench.order(second.recv_all(10), tokens) == list(range(10)), "another order than sent"
+
+
+@should("table.sender-and-channel-full", "IO::FDPass, POD, EAGAIN", needs=_TABLE)
+def test_sender_and_channel_full(bench: Bench) -> None:
+    """What can neither be handed over nor kept is refused, and no part of it sent.
+
+    With the channel full and no slot for a copy, the sender is told; it still has its own.
+    """
+    first, second = bench.join(batch=1)
+    series = Series(bench, first)
+    first.limit(_LIMIT)
+    first.fill(leave=0)
+
+    series.send_until_refused()
+    flushed = first.ask("flush")
+    series.receive_and_close(second, series.sent)
+    flushed.answer()
+    first.drop()
+
+    with second.expects("peer-closed"):
+        second.recv()
+    assert not (wrong := series.wrong()), wrong
+
+
+# -- new channels ---------------------------------------------------------------------------------
+
+
+@should(
+    "table.accept-recovers", _POD, needs=(*_TABLE, "listen", "accept", "connect"), over="filesystem"
+)
+def test_accept_recovers(bench: Bench) -> None:
+    """A connection that finds the table full is accepted when there is room."""
+    one, other = bench.start({}, {})
+    token, path = bench.token(), bench.path("endpoint")
+    listener = one.with_passer(one.peer.call("listen", path=path)["listener"])
+    one.limit(_LIMIT)
+    one.fill(leave=0)
+    connected = other.with_passer(other.ask("connect", path=path).answer()["passer"])
+    with suppress(PassFailed):
+        one.ask("accept", SOON, listener=listener.passer).answer()
+
+    one.free()
+    accepted = one.with_passer(one.ask("accept", listener=listener.passer).answer()["passer"])
+
+    received = connected.pass_to(accepted, other.open(token))
+    assert token.is_written_by(received), "what arrived is not the descriptor that was sent"
+
+
+# -- nothing is left behind, nothing is taken for what it is not ----------------------------------
+
+
+@should(
+    "table.given-up", _DISCARDED, needs=(*_TABLE, "send_many"), each_survival=True, over="inherited"
+)
+def test_given_up(bench: Bench) -> None:
+    """A message that never found room goes with the channel, to its last descriptor.
+
+    None that was delivered in a vain attempt has stayed open in the receiver's table.
+    """
+    first, second = bench.join(batch=16)
+    series, token = Series(bench, first), bench.token()
+    _starve(series, second)
+    first.send_many(first.open_all([token] * 16), close=True)
+    first.flush()
+
+    second.free(3)
+    for _ in range(3):
+        with suppress(PassFailed):
+            second.recv(SOON).close()
+    second.drop()
+
+    assert token.released(), "a descriptor of the message is still open"
+
+
+@must("table.byte-without-descriptor", _DESYNCHRONISED, each_survival=True, over="inherited")
+def test_byte_without_descriptor(bench: Bench) -> None:
+    """A raw message that brings no descriptor is not taken for one that does."""
+    player, raw = bench.join_raw()
+
+    raw.send(b"\0")
+
+    assert player.condition_of("recv") != "ok", "a descriptor was delivered, and none was sent"
+
+
+@should("table.loss-is-told", _DESYNCHRONISED, each_survival=True, over="inherited")
+def test_loss_is_told(bench: Bench) -> None:
+    """A raw message without its descriptor is told as a loss, and the next arrives.
+
+    It is what a system leaves that drops the descriptor without a sign.
+    """
+    player, raw = bench.join_raw()
+    token = bench.token()
+    raw.send(b"\0")
+
+    with player.expects("lost"):
+        player.recv()
+
+    raw.send_opened(b"\0", [token])
+    assert token.is_written_by(player.recv()), "what arrived is not the descriptor that was sent"
+
+
+@should("table.surplus-is-closed", _DISCARDED, each_survival=True, over="inherited")
+def test_surplus_is_closed(bench: Bench) -> None:
+    """Raw messages with more descriptors than bytes leave none of them open.
+
+    Whatever of them the receiver is given: with that and the passer closed, all are.
+    """
+    player, raw = bench.join_raw()
+    token = bench.token()
+
+    for count in (2, 10):
+        raw.send_opened(b"\0", [token] * count)
+        with suppress(PassFailed):
+            player.recv().close()
+    player.drop()
+
+    assert token.released(), "a descriptor that nobody got is still open"
+
+
+@should("table.flood", _DISCARDED, over="inherited")
+def test_flood(bench: Bench) -> None:
+    """A thousand unsolicited descriptors in raw messages do not outlast the passer."""
+    player, raw = bench.join_raw()
+    token = bench.token()
+
+    for _ in range(50):
+        raw.send_opened(b"\0", [token] * 20)
+    with suppress(PassFailed):
+        player.recv().close()
+    player.drop()
+
+    assert token.released(), "a descriptor that nobody asked for is still open"
+
+
+@should("table.text-is-refused", _DESYNCHRONISED, over="inherited")
+def test_text_is_refused(bench: Bench) -> None:
+    """Text, as of a client that came to the wrong place, is not taken for descriptors."""
+    player, raw = bench.join_raw()
+
+    raw.send(b"GET / HTTP/1.0\r\n\r\n")
+
+    with player.expects("not-a-passer"):
+        player.recv()

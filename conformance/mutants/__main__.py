@@ -1,0 +1,123 @@
+"""Try the suite itself: ``python -m conformance.mutants``."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from typing import TYPE_CHECKING
+
+import click
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from rich.text import Text
+
+from conformance import entries
+from conformance.report.screen import Screen, duration
+
+from . import matrix, systems
+from .catalogue import MUTANTS
+from .trial import CAUGHT, NOT_TRIED, OTHERWISE, SURVIVED, try_mutant, try_odd
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from .mutant import Mutant
+    from .systems import System
+    from .trial import Trial
+
+_HELP = """\b
+Exit status:
+  0  every mutant was caught for the stated reason, every MUST check caught one
+  1  not so
+  2  there is no such mutant
+"""
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]}, epilog=_HELP)
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option("--full", is_flag=True, help="Run all that MUST hold on each: the whole matrix.")
+@click.option("--odd", is_flag=True, help="Also run everything on odd systems, where all passes.")
+@click.option("-n", "--workers", default=2, show_default=True, help="How many at the same time.")
+@click.option("--plain", is_flag=True, help="No colour, nothing that moves, ASCII only.")
+def main(*, names: Sequence[str], full: bool, odd: bool, workers: int, plain: bool) -> None:
+    """Run the suite on passers and systems with a fault each, and see that it catches them.
+
+    NAME: only these mutants or odd systems.
+    """
+    mutants = [mutant for mutant in MUTANTS if not names or mutant.name in names]
+    oddities = [system for system in systems.ODD if system.name in names or (odd and not names)]
+    known = [mutant.name for mutant in MUTANTS] + [system.name for system in systems.ODD]
+    if unknown := sorted(set(names) - set(known)):
+        raise click.BadParameter(f"no mutant {unknown[0]!r}; known: {', '.join(known)}")
+    screen = Screen(plain=plain)
+    with tempfile.TemporaryDirectory(prefix="systems-") as folder:
+        library = _library(folder)
+        jobs = [_job(mutant, library, full=full) for mutant in mutants]
+        jobs += [_odd_job(system, library) for system in oddities]
+        trials = _all(screen, jobs, workers)
+    tried, odd_ones = trials[: len(mutants)], trials[len(mutants) :]
+    musts = [entry for entry in entries.entries() if entry["level"] == "MUST"]
+    screen.show(*(matrix.whole(screen, tried, musts) if full else matrix.diagonal(screen, tried)))
+    if odd_ones:
+        screen.show(*matrix.oddities(screen, odd_ones))
+    uncaught = {entry["id"] for entry in musts} - {mutant.check for mutant in MUTANTS}
+    sys.exit(_verdict(screen, tried, odd_ones, [] if names else sorted(uncaught)))
+
+
+def _library(folder: str) -> Path | str:
+    try:
+        return systems.build(folder)
+    except systems.CannotBuild as reason:
+        return str(reason)
+
+
+def _job(mutant: Mutant, library: Path | str, *, full: bool) -> Callable[[], Trial]:
+    return lambda: try_mutant(mutant, library, full=full)
+
+
+def _odd_job(system: System, library: Path | str) -> Callable[[], Trial]:
+    return lambda: try_odd(system, library)
+
+
+def _all(screen: Screen, jobs: Sequence[Callable[[], Trial]], workers: int) -> list[Trial]:
+    columns = (BarColumn(16), MofNCompleteColumn(), TextColumn("{task.fields[last]}", style="dim"))
+    progress = Progress(*columns, console=screen.console, transient=True, disable=not screen.moves)
+    with progress, ThreadPoolExecutor(workers) as pool:
+        task = progress.add_task("", total=len(jobs), last="")
+        running = [pool.submit(job) for job in jobs]
+        for done in as_completed(running):
+            progress.update(task, advance=1, last=done.result().name)
+        return [one.result() for one in running]
+
+
+def _verdict(
+    screen: Screen, tried: Sequence[Trial], odd: Sequence[Trial], uncaught: Sequence[str]
+) -> int:
+    counts = {
+        outcome: sum(trial.outcome == outcome for trial in tried)
+        for outcome in (CAUGHT, SURVIVED, OTHERWISE, NOT_TRIED)
+    }
+    words = {
+        CAUGHT: "caught",
+        SURVIVED: "survived",
+        OTHERWISE: "failed for another reason",
+        NOT_TRIED: "not tried",
+    }
+    said = [f"{counts[outcome]} {word}" for outcome, word in words.items() if counts[outcome]]
+    broken = [trial.name for trial in odd if trial.failed() or trial.trouble]
+    bad = bool(counts[SURVIVED] or counts[OTHERWISE] or uncaught or broken)
+    lines = [screen.mark("fail").append(f" {id}: no mutant for it", "default") for id in uncaught]  # noqa: A001
+    if odd:
+        said.append(f"{len(odd) - len(broken)} of {len(odd)} odd systems pass")
+    verdict = Text("the suite lets faults pass: " if bad else "the suite catches its mutants: ")
+    verdict.stylize("bold red" if bad else "bold green")
+    seconds = duration(sum(trial.seconds for trial in [*tried, *odd]))
+    screen.show(
+        "", *lines, verdict.append(", ".join(said), "default").append(f"  {seconds}", "dim")
+    )
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,245 @@
+"""Passers that do not pass both ways, or pass something other than they were given."""
+
+from __future__ import annotations
+
+import os
+import select
+import stat
+import time
+
+import fdpass
+from conformance.peers.reference import ReferencePeer
+
+from .faults import Reopens, Spoiler
+from .mutant import HASTY, Mutant
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from conformance.peers.session import Request
+
+_NOT_SENT = "what arrived is not the descriptor that was sent"
+
+
+class _SendsNothing(ReferencePeer):
+    """Sends /dev/null instead of what it is given, at one end of the channel."""
+
+    spoiled_end = ""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.end = ""
+
+    def op_accept(self, request: Request) -> object:
+        """Accept a connection."""
+        self.end = "accepted"
+        return super().op_accept(request)
+
+    def op_connect(self, request: Request) -> object:
+        """Connect to a path."""
+        self.end = "connected"
+        return super().op_connect(request)
+
+    def op_send(self, request: Request) -> object:
+        """Send the wrong descriptor, if this is the end."""
+        if self.end != self.spoiled_end:
+            return super().op_send(request)
+        self.passer(request).send(os.open(os.devnull, os.O_RDWR), close=True)
+        return {}
+
+
+class ServerSendsNothing(_SendsNothing):
+    """Sends /dev/null instead of what it is given where it has accepted the connection."""
+
+    spoiled_end = "accepted"
+
+
+class ClientSendsNothing(_SendsNothing):
+    """Sends /dev/null instead of what it is given where it has made the connection."""
+
+    spoiled_end = "connected"
+
+
+class KeepsCopies(ReferencePeer):
+    """Keeps a duplicate of everything it sends."""
+
+    def op_send(self, request: Request) -> object:
+        """Send it, and keep one."""
+        os.dup(request["fd"])
+        return super().op_send(request)
+
+
+class HalfDuplex(ReferencePeer):
+    """Throws away what has arrived when it starts to send."""
+
+    def op_send(self, request: Request) -> object:
+        """Make room for sending."""
+        try:
+            while True:
+                os.close(self.passer(request).recv_nowait())
+        except BlockingIOError:
+            return super().op_send(request)
+
+
+class FlushesDeaf(ReferencePeer):
+    """Reads nothing while it waits for its queue to be empty."""
+
+    def op_flush(self, request: Request) -> object:
+        """Wait for nothing but room."""
+        passer = self.passer(request)
+        deadline = time.monotonic() + request["timeout"]
+        while not passer.flush_nowait():
+            room = select.poll()
+            room.register(passer, select.POLLOUT)
+            if not room.poll(max(0.0, deadline - time.monotonic()) * 1000):
+                raise TimeoutError("no room came")
+        return {}
+
+
+class Echo(ReferencePeer):
+    """Receives what it has sent itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._sent: list[int] = []
+
+    def op_send(self, request: Request) -> object:
+        """Send it to the peer, and to itself."""
+        self._sent.append(os.dup(request["fd"]))
+        return super().op_send(request)
+
+    def op_recv(self, request: Request) -> object:
+        """Receive, its own first."""
+        return {"fd": self._sent.pop(0)} if self._sent else super().op_recv(request)
+
+
+class LooksForTheEndFirst(ReferencePeer):
+    """Tells the end of the channel before what has arrived."""
+
+    def op_recv(self, request: Request) -> object:
+        """Receive, unless the peer has closed."""
+        end = select.poll()
+        end.register(self.passer(request), 0)  # POLLHUP is always told
+        if end.poll(0):
+            raise fdpass.PeerClosed("it has hung up")
+        return super().op_recv(request)
+
+
+class Sniffs(Spoiler):
+    """Reads the beginning of a file that it receives, to see what it is."""
+
+    def spoil(self, fd: int, passer: fdpass.Passer) -> None:  # noqa: ARG002
+        """Read a byte."""
+        if stat.S_ISREG(os.fstat(fd).st_mode):
+            os.read(fd, 1)
+
+
+class KnowsNoSockets(Spoiler):
+    """Delivers /dev/null where a socket was sent."""
+
+    def spoil(self, fd: int, passer: fdpass.Passer) -> None:  # noqa: ARG002
+        """Replace it."""
+        if stat.S_ISSOCK(os.fstat(fd).st_mode):
+            null = os.open(os.devnull, os.O_RDWR)
+            os.dup2(null, fd, inheritable=False)
+            os.close(null)
+
+
+class RemembersNumbers(ReferencePeer):
+    """Notes the number of what it is to send, and looks later what it is open on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._noted: list[Request] = []
+
+    def op_send(self, request: Request) -> object:
+        """Note it."""
+        self._noted.append(request)
+        return {}
+
+    def op_flush(self, request: Request) -> object:  # noqa: ARG002
+        """Find nothing to wait for."""
+        return {}
+
+    def op_close(self, request: Request) -> object:
+        """Close a descriptor; its number goes to the next that is opened. Then send."""
+        os.close(request["fd"])
+        null = os.open(os.devnull, os.O_RDWR)
+        for noted in self._noted:
+            super().op_send(noted)
+        os.close(null)
+        return {}
+
+
+MUTANTS = [
+    Mutant(
+        "server-sends-nothing",
+        "bidirectional.first-to-second",
+        because=_NOT_SENT,
+        peer=ServerSendsNothing,
+        transport="filesystem",
+    ),
+    Mutant(
+        "client-sends-nothing",
+        "bidirectional.second-to-first",
+        because=_NOT_SENT,
+        peer=ClientSendsNothing,
+        transport="filesystem",
+    ),
+    Mutant(
+        "keeps-copies",
+        "bidirectional.there-and-back",
+        because="still open somewhere",
+        peer=KeepsCopies,
+        timeout_scale=HASTY,
+    ),
+    Mutant(
+        "half-duplex",
+        "bidirectional.simultaneous",
+        because="recv: timed-out",
+        peer=HalfDuplex,
+        timeout_scale=HASTY,
+    ),
+    Mutant(
+        "flushes-deaf",
+        "bidirectional.both-flush",
+        because="flush: timed-out",
+        peer=FlushesDeaf,
+        timeout_scale=HASTY,
+    ),
+    Mutant(
+        "echo",
+        "bidirectional.not-to-oneself",
+        because="received what it had sent itself",
+        peer=Echo,
+    ),
+    Mutant(
+        "looks-for-the-end-first",
+        "bidirectional.one-direction-ends",
+        because="recv: peer-closed",
+        peer=LooksForTheEndFirst,
+    ),
+    Mutant(
+        "reopens",
+        "bidirectional.same-description",
+        because="the file offset is not shared",
+        peer=Reopens,
+    ),
+    Mutant(
+        "sniffs",
+        "bidirectional.regular-file",
+        because="does not read what is in the file",
+        peer=Sniffs,
+    ),
+    Mutant(
+        "knows-no-sockets",
+        "bidirectional.socket",
+        because="does not hear what is said to the socket",
+        peer=KnowsNoSockets,
+    ),
+    Mutant(
+        "remembers-numbers",
+        "bidirectional.sender-closes",
+        because="closing the sender's own spoiled what was sent",
+        peer=RemembersNumbers,
+    ),
+]

@@ -1,0 +1,103 @@
+"""What is shown of the trials: a line a mutant, or all mutants against all checks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+from rich.text import Text
+
+from conformance.report import catalogue
+from conformance.report.screen import duration
+
+from .trial import CAUGHT, NOT_TRIED, OTHERWISE, SURVIVED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from rich.console import RenderableType
+
+    from conformance.report.catalogue import Entry
+    from conformance.report.screen import Screen
+
+    from .trial import Trial
+
+_VERDICTS = {CAUGHT: "pass", SURVIVED: "fail", OTHERWISE: "fail", NOT_TRIED: "skip"}
+
+
+def diagonal(screen: Screen, trials: Sequence[Trial]) -> list[RenderableType]:
+    """Draw each mutant with the check that must fail on it, and what that check said."""
+    parts: list[RenderableType] = []
+    for group in catalogue.in_order(trial.check.partition(".")[0] for trial in trials):
+        members = [trial for trial in trials if trial.check.partition(".")[0] == group]
+        table = Table(box=screen.box, border_style="dim", header_style="bold", expand=True)
+        table.add_column(catalogue.promise(group), ratio=1)
+        table.add_column("caught by", ratio=1)
+        table.add_column("", justify="right", no_wrap=True)
+        for trial in members:
+            fault = screen.mark(_VERDICTS[trial.outcome]).append(f" {trial.name}\n", "bold default")
+            caught = Text(trial.check.partition(".")[2]).append(f"\n{_said(trial)}", "dim")
+            seconds = Text(duration(trial.seconds) if trial.seconds else "", "dim")
+            table.add_row(fault.append(trial.fault, "not bold dim default"), caught, seconds)
+        parts += ["", table]
+    return parts
+
+
+def _said(trial: Trial) -> str:
+    if trial.outcome == SURVIVED:
+        return "nothing: it survived"
+    if trial.outcome == CAUGHT:
+        return trial.said[0].partition(": assert ")[0]
+    why = trial.lack or trial.trouble or f"expected {trial.because!r}: {trial.said[0]}"
+    return f"{trial.outcome}: {why}"
+
+
+def whole(
+    screen: Screen, trials: Sequence[Trial], entries: Sequence[Entry]
+) -> list[RenderableType]:
+    """Draw all mutants against all checks; a column is one character wide."""
+    caught, also, not_ = ("#", "x", ".") if screen.plain else ("█", "x", "·")
+    header = Text()
+    for digit in range(2):
+        for number in range(len(entries)):
+            header.append(_gap(entries, number)).append(f"{number + 1:02d}"[-2:][digit])
+        header.append("\n"[digit:])
+    table = Table(box=screen.box, border_style="dim", header_style="bold")
+    table.add_column(Text("\nmutant"), no_wrap=True)
+    table.add_column(header, no_wrap=True)
+    for trial in trials:
+        row, failed = Text(), trial.failed()
+        for number, entry in enumerate(entries):
+            mark, style = (also, "yellow") if entry["id"] in failed else (not_, "dim")
+            if entry["id"] == trial.check:
+                mark, style = (caught, "green") if trial.outcome == CAUGHT else ("?", "bold red")
+            row.append(_gap(entries, number)).append(mark, style)
+        table.add_row(trial.name, row)
+    lines = [Text(f"{caught} caught by the check it is for   {also} also fails   {not_} passes")]
+    lines += [
+        Text(f"{number:3d} ", "dim").append(entry["id"], "default")
+        for number, entry in enumerate(entries, start=1)
+    ]
+    return ["", table, *lines]
+
+
+def _gap(entries: Sequence[Entry], number: int) -> str:
+    """Leave a blank between two promises."""
+    return " " if number and entries[number]["group"] != entries[number - 1]["group"] else ""
+
+
+def oddities(screen: Screen, trials: Iterable[Trial]) -> list[RenderableType]:
+    """Draw the odd systems, and what failed on them."""
+    table = Table(box=screen.box, border_style="dim", header_style="bold", expand=True)
+    table.add_column("odd systems", ratio=1)
+    table.add_column("must fail nothing", ratio=1)
+    table.add_column("", justify="right", no_wrap=True)
+    for trial in trials:
+        failed = sorted(trial.failed())
+        verdict = "skip" if trial.lack else "fail" if failed or trial.trouble else "pass"
+        name = screen.mark(verdict).append(f" {trial.name}\n", "bold default")
+        passed = f"{len(trial.results)} passed"
+        seen = trial.lack or trial.trouble or ", ".join(failed) or passed
+        seconds = Text(duration(trial.seconds), "dim")
+        table.add_row(name.append(trial.fault, "not bold dim default"), Text(seen), seconds)
+    return ["", table]

@@ -1,0 +1,55 @@
+"""A mutant: a passer or a system with one fault, and the check that it must fail for it.
+
+A check that nothing can fail proves nothing. So each requirement that MUST hold has a mutant.
+"""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass
+
+from conformance.peers import python_command
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from conformance.peers.reference import ReferencePeer
+
+HASTY = 0.3
+"""The timeout scale for a mutant whose fault is that something never comes."""
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One fault. Exactly one of *peer*, a faulty passer, and *system*, a faulty system.
+
+    ``check`` is the id of what it must fail, ``because`` a part of what is then said.
+    """
+
+    name: str
+    check: str
+    because: str
+    peer: type[ReferencePeer] | None = None
+    system: str | None = None
+    transport: str = "inherited"
+    timeout_scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        if (self.peer is None) == (self.system is None):
+            raise ValueError(f"{self.name}: expected a faulty peer or a faulty system")
+
+    @property
+    def fault(self) -> str:
+        """What is wrong with it, in a sentence."""
+        if self.peer is not None:
+            return (inspect.getdoc(self.peer) or "").partition("\n")[0]
+        from .systems import BY_NAME
+
+        return BY_NAME[str(self.system)].sentence
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """The command line of its peer program; that of the sound one on a faulty system."""
+        if self.peer is None:
+            return python_command("conformance.peers.reference")
+        module = self.peer.__module__.rpartition(".")[2]
+        return python_command("conformance.mutants.peer", module, self.peer.__name__)

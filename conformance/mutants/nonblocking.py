@@ -1,0 +1,198 @@
+"""Passers that wait for somebody, or lose what cannot go at once."""
+
+from __future__ import annotations
+
+import errno
+import os
+import select
+import time
+
+import fdpass
+from conformance.peers.reference import ReferencePeer
+
+from .mutant import HASTY, Mutant
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from conformance.peers.session import Request
+
+
+class NowaitWaits(ReferencePeer):
+    """Waits for a descriptor where it is not to wait."""
+
+    def op_recv_nowait(self, request: Request) -> object:
+        """Receive, however long it takes."""
+        return {"fd": self.passer(request).recv()}
+
+
+class NowaitIsIdle(ReferencePeer):
+    """Says that nothing is there where it is not to wait, without looking."""
+
+    def op_recv_nowait(self, request: Request) -> object:  # noqa: ARG002
+        """Receive nothing."""
+        raise BlockingIOError(errno.EAGAIN, "nothing is there")
+
+
+class SleepsSoundly(ReferencePeer):
+    """Is not woken by what arrives while it waits."""
+
+    def op_recv(self, request: Request) -> object:
+        """Sleep for as long as there is time."""
+        time.sleep(request["timeout"])
+        raise TimeoutError("nothing was there when I went to sleep")
+
+
+class WaitsForever(ReferencePeer):
+    """Waits for a descriptor without regard to the time."""
+
+    def op_recv(self, request: Request) -> object:
+        """Receive, however long it takes."""
+        return {"fd": self.passer(request).recv()}
+
+
+class Rendezvous(ReferencePeer):
+    """Waits until the receiver says that it has received."""
+
+    def op_send(self, request: Request) -> object:
+        """Send, and wait for a word of the receiver."""
+        super().op_send(request)
+        said = select.poll()
+        said.register(self.passer(request), select.POLLIN)
+        said.poll()
+        return {}
+
+
+class FlushesEverySend(ReferencePeer):
+    """Waits for room where it should queue."""
+
+    def op_send(self, request: Request) -> object:
+        """Send, however long it takes."""
+        super().op_send(request)
+        self.passer(request).flush()
+        return {}
+
+
+class SaysYes(ReferencePeer):
+    """Accepts what it has no room for, and drops it."""
+
+    def op_send(self, request: Request) -> object:
+        """Send it, or say so at least."""
+        try:
+            return super().op_send(request)
+        except fdpass.QueueFull:
+            return {}
+
+
+class SendsTheRefused(ReferencePeer):
+    """Refuses what it has no room for, and sends it later all the same."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._refused: list[int] = []
+
+    def op_send(self, request: Request) -> object:
+        """Send it, or refuse and keep it."""
+        try:
+            return super().op_send(request)
+        except fdpass.QueueFull:
+            self._refused.append(os.dup(request["fd"]))
+            raise
+
+    def op_flush(self, request: Request) -> object:
+        """Send what was queued, and what was refused."""
+        super().op_flush(request)
+        while self._refused:
+            self.passer(request).send(self._refused.pop(), close=True)
+        return super().op_flush(request)
+
+
+class IgnoresTheEnd(ReferencePeer):
+    """Waits on when the channel has come to its end."""
+
+    def op_recv(self, request: Request) -> object:
+        """Receive, and take the end for silence."""
+        try:
+            return super().op_recv(request)
+        except fdpass.ChannelEnded:
+            raise TimeoutError("nothing has arrived") from None
+
+
+class InventsADescriptor(ReferencePeer):
+    """Takes the end of the channel for a descriptor."""
+
+    def op_recv(self, request: Request) -> object:
+        """Receive, and make something of whatever comes."""
+        try:
+            return super().op_recv(request)
+        except fdpass.ChannelEnded:
+            return {"fd": os.dup(1)}
+
+
+MUTANTS = [
+    Mutant(
+        "nowait-waits",
+        "nonblocking.recv-before-send",
+        because="recv_nowait: no answer within",
+        peer=NowaitWaits,
+        timeout_scale=HASTY,
+    ),
+    Mutant(
+        "nowait-is-idle",
+        "nonblocking.recv-at-once",
+        because="says would-block each time",
+        peer=NowaitIsIdle,
+    ),
+    Mutant(
+        "sleeps-soundly",
+        "nonblocking.waiting-recv-wakes",
+        because="recv: timed-out",
+        peer=SleepsSoundly,
+        timeout_scale=HASTY,
+    ),
+    Mutant(
+        "waits-forever",
+        "nonblocking.recv-times-out",
+        because="recv: no answer within",
+        peer=WaitsForever,
+        timeout_scale=HASTY,
+    ),
+    Mutant(
+        "rendezvous",
+        "nonblocking.send-before-recv",
+        because="send: no answer within",
+        peer=Rendezvous,
+        timeout_scale=HASTY,
+    ),
+    Mutant(
+        "flushes-every-send",
+        "nonblocking.send-to-a-stopped-receiver",
+        because="send: no answer within",
+        peer=FlushesEverySend,
+        timeout_scale=HASTY,
+    ),
+    Mutant(
+        "says-yes",
+        "nonblocking.full-channel",
+        because="recv: timed-out",
+        peer=SaysYes,
+        timeout_scale=HASTY,
+    ),
+    Mutant(
+        "sends-the-refused",
+        "nonblocking.refused-is-not-sent",
+        because="a refused one was sent",
+        peer=SendsTheRefused,
+    ),
+    Mutant(
+        "ignores-the-end",
+        "nonblocking.peer-close-wakes",
+        because="expected peer-closed",
+        peer=IgnoresTheEnd,
+    ),
+    Mutant(
+        "invents-a-descriptor",
+        "nonblocking.peer-dies",
+        because="the death of the peer is not told",
+        peer=InventsADescriptor,
+    ),
+]

@@ -1,0 +1,232 @@
+"""Passers that change the status flags of what they pass."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import stat
+
+from conformance.peers.reference import ReferencePeer
+
+from .faults import Reopens, Spoiler
+from .mutant import Mutant
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import fdpass
+    from conformance.peers.session import Request
+
+
+class Clears(Spoiler):
+    """Clears O_NONBLOCK of what it receives."""
+
+    def spoil(self, fd: int, passer: fdpass.Passer) -> None:  # noqa: ARG002
+        """Clear it."""
+        os.set_blocking(fd, True)
+
+
+class Sets(Spoiler):
+    """Sets O_NONBLOCK of what it receives."""
+
+    def spoil(self, fd: int, passer: fdpass.Passer) -> None:  # noqa: ARG002
+        """Set it."""
+        os.set_blocking(fd, False)
+
+
+class AllLikeTheFirst(Spoiler):
+    """Gives everything it receives the O_NONBLOCK of the first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._blocking: bool | None = None
+
+    def spoil(self, fd: int, passer: fdpass.Passer) -> None:  # noqa: ARG002
+        """Make it like the first."""
+        if self._blocking is None:
+            self._blocking = os.get_blocking(fd)
+        os.set_blocking(fd, self._blocking)
+
+
+class ClearsOnReturn(Spoiler):
+    """Clears O_NONBLOCK of what it had sent itself, when it comes back."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._sent: set[tuple[int, int]] = set()
+
+    def op_send(self, request: Request) -> object:
+        """Send it, and remember what it was."""
+        self._sent.add(_what(request["fd"]))
+        return super().op_send(request)
+
+    def spoil(self, fd: int, passer: fdpass.Passer) -> None:  # noqa: ARG002
+        """Clear it, if it is an old acquaintance."""
+        if _what(fd) in self._sent:
+            os.set_blocking(fd, True)
+
+
+def _what(fd: int) -> tuple[int, int]:
+    about = os.fstat(fd)
+    return about.st_dev, about.st_ino
+
+
+class ClearsSockets(Spoiler):
+    """Clears O_NONBLOCK of the sockets that it receives."""
+
+    def spoil(self, fd: int, passer: fdpass.Passer) -> None:  # noqa: ARG002
+        """Clear it."""
+        if stat.S_ISSOCK(os.fstat(fd).st_mode):
+            os.set_blocking(fd, True)
+
+
+class LikeTheChannel(Spoiler):
+    """Gives what it receives the O_NONBLOCK of the channel it came through."""
+
+    def spoil(self, fd: int, passer: fdpass.Passer) -> None:
+        """Make it like the channel."""
+        os.set_blocking(fd, os.get_blocking(passer.fileno()))
+
+
+class ClearsAppend(Spoiler):
+    """Clears O_APPEND of what it receives."""
+
+    def spoil(self, fd: int, passer: fdpass.Passer) -> None:  # noqa: ARG002
+        """Clear it."""
+        fcntl.fcntl(fd, fcntl.F_SETFL, fcntl.fcntl(fd, fcntl.F_GETFL) & ~os.O_APPEND)
+
+
+class ReopensForBoth(Reopens):
+    """Sends the file opened anew, for reading and for writing."""
+
+    def flags(self, fd: int) -> int:
+        """Open it for both."""
+        return super().flags(fd) & ~os.O_ACCMODE | os.O_RDWR
+
+
+class OpensNonblocking(ReferencePeer):
+    """Opens pairs of sockets that are non-blocking from the start."""
+
+    def op_socketpair(self, request: Request) -> object:
+        """Open a pair."""
+        answer = super().op_socketpair(request)
+        assert isinstance(answer, dict)
+        for fd in answer["fds"]:
+            os.set_blocking(fd, False)
+        return answer
+
+
+class ForkClears(ReferencePeer):
+    """Clears O_NONBLOCK of all sockets after a fork."""
+
+    def op_fork(self, request: Request) -> object:
+        """Fork, and clear it in the parent; the child shares the flag."""
+        answer = super().op_fork(request)
+        for fd in range(3, 100):
+            try:
+                if stat.S_ISSOCK(os.fstat(fd).st_mode):
+                    os.set_blocking(fd, True)
+            except OSError:
+                continue
+        return answer
+
+
+class ChildClears(ReferencePeer):
+    """Clears O_NONBLOCK of what it sends, in a process that it has forked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._pid = os.getpid()
+
+    def op_send(self, request: Request) -> object:
+        """Send it, as it was or not."""
+        if os.getpid() != self._pid:
+            os.set_blocking(request["fd"], True)
+        return super().op_send(request)
+
+
+MUTANTS = [
+    Mutant(
+        "opens-nonblocking",
+        "status.default-blocking",
+        because="a fresh descriptor has O_NONBLOCK set",
+        peer=OpensNonblocking,
+    ),
+    Mutant(
+        "clears",
+        "status.passed-set",
+        because="O_NONBLOCK was lost on the way",
+        peer=Clears,
+    ),
+    Mutant(
+        "sets",
+        "status.passed-clear",
+        because="O_NONBLOCK was set on the way",
+        peer=Sets,
+    ),
+    Mutant(
+        "all-like-the-first",
+        "status.each-its-own",
+        because="O_NONBLOCK went astray",
+        peer=AllLikeTheFirst,
+    ),
+    Mutant(
+        "clears-on-return",
+        "status.passed-back",
+        because="O_NONBLOCK has changed",
+        peer=ClearsOnReturn,
+    ),
+    Mutant(
+        "clears-sockets",
+        "status.socket",
+        because="O_NONBLOCK of a socket has changed",
+        peer=ClearsSockets,
+    ),
+    Mutant(
+        "reopens-what-is-set-later",
+        "status.sender-sets-later",
+        because="O_NONBLOCK is not shared with the receiver",
+        peer=Reopens,
+    ),
+    Mutant(
+        "reopens-what-is-cleared-later",
+        "status.receiver-clears-later",
+        because="O_NONBLOCK is not shared with the sender",
+        peer=Reopens,
+    ),
+    Mutant(
+        "reopens-what-changes-in-flight",
+        "status.changed-in-flight",
+        because="as it was when sent",
+        peer=Reopens,
+    ),
+    Mutant(
+        "clears-append",
+        "status.append",
+        because="O_APPEND was lost on the way",
+        peer=ClearsAppend,
+    ),
+    Mutant(
+        "reopens-for-both",
+        "status.access-mode",
+        because="opened for reading only can be written",
+        peer=ReopensForBoth,
+    ),
+    Mutant(
+        "fork-clears",
+        "status.fork-keeps",
+        because="O_NONBLOCK was lost by the fork",
+        peer=ForkClears,
+    ),
+    Mutant(
+        "child-clears",
+        "status.fork-then-pass",
+        because="O_NONBLOCK was changed by a fork and passing",
+        peer=ChildClears,
+    ),
+    Mutant(
+        "like-the-channel",
+        "status.nonblocking-channel",
+        because="O_NONBLOCK of the channel has rubbed off",
+        peer=LikeTheChannel,
+    ),
+]

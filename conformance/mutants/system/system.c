@@ -1,0 +1,206 @@
+/*
+ * The table of faulty and of odd systems, and the choice by the variable FAULTY_SYSTEM.
+ *
+ * FAULTY_SYSTEM=name[,name...]. The word "to-self" among the names spoils also what a process
+ * passes to itself; without it a faulty system leaves that alone, so that a program which tries an
+ * interface out on a pair of its own finds it in order, and the fault shows where it matters.
+ */
+#include "system.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const struct fault FAULTS[] = {
+    /* The blocking status. */
+    /* Go's File().Fd() clears it on the shared description (golang/go 29277). */
+    {"clears-nonblock", .deliver = clear_nonblock},
+    /* libuv sets it on every descriptor it receives. */
+    {"sets-nonblock", .deliver = set_nonblock},
+    /* What the seeds' non_blocking_fhs.t is there to catch. */
+    {"fork-clears-nonblock", .quirks = FORK_CLEARS},
+    /* Receivers that set the flags with F_SETFL instead of adding to them. */
+    {"clears-append", .deliver = clear_append},
+
+    /* The order. */
+    /* A receive that runs on into the next message (XSH 2.10.11 forbids it). */
+    {"swaps-messages", .deliver = swap_messages},
+    {"stacks-messages", .deliver = stack_messages},
+    {"reverses-arrays", .deliver = reverse_array},
+    /* libuv 2086: after a partial write the descriptor was attached again. */
+    {"sends-twice", .sent = deny_sent},
+
+    /* The identity. */
+    /* PHP 8.0 to 8.5 passed descriptor 0 in place of a socket (php-src 22338). */
+    {"null-device", .deliver = give_null},
+    /* What /proc/self/fd does, and a broker that opens by name. */
+    {"reopens", .deliver = give_reopened},
+    {"read-only", .deliver = give_read_only},
+    /* WSL1 delivers a descriptor again with the next read (microsoft/WSL 6490). */
+    {"repeats", .deliver = repeat_messages},
+
+    /* Leaks. */
+    /* macOS installs descriptors whose numbers nobody learns (CPython 80931, FB1354223). */
+    {"leaks-received", .deliver = leak},
+    {"leaks-once", .deliver = leak_once},
+    /* DragonOS 2288: hidden descriptors after a receive that was cut. */
+    {"leaks-when-full", .deliver = leak_when_full},
+    {"leaks-sent", .sent = leak_sent},
+    /* FreeBSD's unix_passfd_test send_overflow looks for this one. */
+    {"leaks-refused", .sent = leak_refused},
+    /* bun 37427: the room that padding leaves is filled too. */
+    {"surplus", .deliver = add_surplus},
+
+    /* Loss. */
+    /* unix(7): what does not fit is closed; and gVisor gives no MSG_CTRUNC. */
+    {"drops-when-full", .loses = no_slot},
+    {"stuck-after-full", .deliver = get_stuck},
+    {"drops-fiftieth", .deliver = drop_fiftieth},
+    /* Windows: the source process must still be there (IO::FDPass, DuplicateHandle). */
+    {"drops-at-close", .loses = sender_gone},
+    {"drops-replies", .loses = reply},
+    {"drops-in-collision", .loses = collision},
+    /* Twisted and Ruby find the bytes first and the descriptor with later ones. */
+    {"late-descriptor", .deliver = deliver_late},
+    /* XNU drops a datagram where the receiver's queue is full (uipc_send). */
+    {"drops-when-channel-full", .sent = claim_sent},
+
+    /* Waiting. */
+    {"send-blocks", .quirks = SEND_BLOCKS},
+    {"receive-blocks", .quirks = RECEIVE_BLOCKS},
+    /* MSG_DONTWAIT is not in POSIX before Issue 8. */
+    {"ignores-dontwait", .quirks = IGNORES_DONTWAIT},
+    /* An edge-triggered poller that takes a short read for the end (Kenton Varda's gist). */
+    {"late-readiness", .quirks = LATE_READINESS},
+    /* OpenBSD counts descriptors in flight and says EMFILE (unp_internalize). */
+    {"send-needs-slot", .refuses = no_slot_to_send},
+
+    /* Passers over passers. */
+    {"toggles-passed-sockets", .deliver = toggle_sockets},
+    {"mutes-passed-sockets", .deliver = mute_received, .refuses = mute_sent},
+    /* Linux before 6.10 allows four deep, then ETOOMANYREFS. */
+    {"one-deep", .deliver = drop_nested},
+
+    /* Close-on-exec. */
+    {"forgets-cloexec", .deliver = clear_cloexec},
+    /* dart-lang/sdk 63653. */
+    {"cloexec-first-only", .deliver = clear_later_cloexec},
+
+    /* In flight. */
+    /* macOS, close soon after send (node-v0.x 7512, libuv 2476). */
+    {"not-held-in-flight", .deliver = give_dead, .sent = remember_sent, .quirks = CLOSE_KILLS},
+
+    /* Odd and correct: a passer has to live with all of these. */
+    {"interrupts", .always = true, .quirks = INTERRUPTS},
+    {"short-writes", .always = true, .quirks = SHORT_WRITES},
+    {"short-reads", .always = true, .quirks = SHORT_READS},
+    {"spurious-eagain", .always = true, .quirks = SPURIOUS_EAGAIN},
+    /* select(2), BUGS: readable, and then the read blocks. */
+    {"spurious-readiness", .always = true, .quirks = SPURIOUS_READINESS},
+    {"tiny-buffers", .always = true, .quirks = TINY_BUFFERS},
+    {"slow", .always = true, .quirks = SLOW},
+    /* FreeBSD and macOS answer so where Linux says EAGAIN. */
+    {"no-buffers", .always = true, .refuses = no_buffers},
+    /* Linux 4.5 and later: the user's descriptors in flight are counted. */
+    {"too-many-references", .always = true, .refuses = too_many_references},
+    {"high-numbers", .always = true, .deliver = move_high},
+    /* pesign 69, weechat 790: the first control message is not the descriptor. */
+    {"credentials-first", .always = true, .quirks = CREDENTIALS},
+    /* gVisor and qemu-user: a full table, and no MSG_CTRUNC. */
+    {"hides-truncation", .always = true, .deliver = hide_truncation},
+    /* macOS: a peek shows zeros (XNU tests/scm_rights_leak.c), no MSG_CMSG_CLOEXEC. */
+    {"no-peek", .always = true, .quirks = PEEK_ZEROS | NO_CLOEXEC},
+    /* FreeBSD, NetBSD: a peek shows kernel pointers, a full table is EMSGSIZE. */
+    {"bsd-like", .always = true, .quirks = PEEK_POINTERS, .deliver = refuse_when_full},
+    /* macOS 15, AIX 7.3, Solaris 10 (gnulib's notes on sys/socket.h). */
+    {"no-cloexec", .always = true, .quirks = NO_CLOEXEC},
+    /* BSD's accept(2); Linux and HP-UX do not. */
+    {"accept-inherits", .always = true, .quirks = INHERITS_NONBLOCK},
+    {"storm", .always = true, .quirks = INTERRUPTS | SHORT_WRITES | SPURIOUS_EAGAIN},
+};
+
+enum { KNOWN = sizeof FAULTS / sizeof *FAULTS };
+
+const struct fault *chosen[KNOWN + 1];
+bool active, even_own;
+
+static unsigned quirks;
+static pid_t owner;
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+
+static void complain(const char *name)
+{
+    dprintf(2, "FAULTY_SYSTEM: there is no system named \"%s\"; known:", name);
+    for (int i = 0; i < KNOWN; i++)
+        dprintf(2, " %s", FAULTS[i].name);
+    dprintf(2, "\n");
+    _exit(78);
+}
+
+static void choose(const char *name)
+{
+    static int count;
+    if (strcmp(name, "to-self") == 0) {
+        even_own = true;
+        return;
+    }
+    for (int i = 0; i < KNOWN; i++)
+        if (strcmp(name, FAULTS[i].name) == 0) {
+            if (count < KNOWN)
+                chosen[count++] = &FAULTS[i];
+            quirks |= FAULTS[i].quirks;
+            return;
+        }
+    complain(name);
+}
+
+__attribute__((constructor)) static void start(void)
+{
+    const char *names = getenv("FAULTY_SYSTEM");
+    if (!names || !*names)
+        return;
+    char *list = strdup(names), *rest = list, *name;
+    while (list && (name = strsep(&rest, ",")))
+        choose(name);
+    free(list);
+    new_owner();
+    active = true;
+}
+
+bool quirk(enum quirk one)
+{
+    return quirks & one;
+}
+
+/* Whether it is this oddity's turn: on every so many-th asking in this process. */
+bool turn(enum quirk one, unsigned every)
+{
+    static atomic_uint asked[32];
+    if (!quirk(one))
+        return false;
+    return atomic_fetch_add(&asked[__builtin_ctz(one)], 1) % every == every - 1;
+}
+
+void lock(void)
+{
+    pthread_mutex_lock(&mutex);
+}
+
+void unlock(void)
+{
+    pthread_mutex_unlock(&mutex);
+}
+
+/* A child of vfork runs in its parent's memory: it must not touch what is remembered there. */
+bool is_owner(void)
+{
+    return getpid() == owner;
+}
+
+void new_owner(void)
+{
+    owner = getpid();
+}

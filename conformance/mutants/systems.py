@@ -1,0 +1,168 @@
+"""Faulty and odd systems: a library interposed with LD_PRELOAD breaks one promise of the real one.
+
+The faults themselves are C, in ``system/``; its README tells what it imitates. Here is the written
+list of them, and how the library is built and put under a program.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+SOURCES = Path(__file__).with_name("system")
+
+
+class CannotBuild(Exception):
+    """The library could not be built here; the message says why."""
+
+
+@dataclass(frozen=True)
+class System:
+    """A system that is not as others: its name, what it does, and what kind of promise it breaks.
+
+    ``kind`` is ``odd`` where it breaks none: a conforming passer passes everything on it.
+    """
+
+    name: str
+    sentence: str
+    kind: str
+
+
+FAULTY = (
+    System("clears-nonblock", "A received descriptor has lost O_NONBLOCK.", "status"),
+    System("sets-nonblock", "A received descriptor has O_NONBLOCK set.", "status"),
+    System("fork-clears-nonblock", "After a fork the sockets have lost O_NONBLOCK.", "status"),
+    System("clears-append", "A received descriptor has lost O_APPEND.", "status"),
+    System("swaps-messages", "Two messages that wait are given each other's descriptors.", "order"),
+    System("stacks-messages", "Of four messages that wait, the last comes first.", "order"),
+    System("reverses-arrays", "The descriptors of one message come in reverse order.", "order"),
+    System("sends-twice", "Every fifth message goes, yet the sender is told EAGAIN.", "order"),
+    System("null-device", "/dev/null is delivered instead.", "identity"),
+    System("reopens", "The file is opened again instead of shared.", "identity"),
+    System("read-only", "The file is opened again, for reading only.", "identity"),
+    System("repeats", "Of two messages that wait, the second repeats the first's.", "identity"),
+    System("leaks-received", "Every receive leaves one more duplicate open.", "leaks"),
+    System("leaks-once", "The first receive of a process leaves a duplicate open.", "leaks"),
+    System("leaks-when-full", "What a cut receive installed stays open, unreported.", "leaks"),
+    System("leaks-sent", "Every sent descriptor stays open in the sender.", "leaks"),
+    System("leaks-refused", "A send that would block leaves duplicates open.", "leaks"),
+    System("surplus", "Every message brings one descriptor more than was sent.", "leaks"),
+    System(
+        "drops-when-full", "With a full table the descriptor is lost, and no flag says so.", "loss"
+    ),
+    System("stuck-after-full", "After a full table nothing is received any more.", "loss"),
+    System("drops-fiftieth", "Every fiftieth descriptor of a channel is lost.", "loss"),
+    System("drops-at-close", "What waits is lost when the sender closes or exits.", "loss"),
+    System("drops-replies", "Who has sent a descriptor receives none.", "loss"),
+    System("drops-in-collision", "Descriptors that cross one another are lost.", "loss"),
+    System("late-descriptor", "A descriptor comes with the next message's bytes.", "loss"),
+    System("drops-when-channel-full", "A full channel loses what it says it took.", "loss"),
+    System("send-blocks", "A non-blocking send waits for room.", "blocking"),
+    System("receive-blocks", "A non-blocking receive waits for a message.", "blocking"),
+    System("ignores-dontwait", "MSG_DONTWAIT has no effect.", "blocking"),
+    System("late-readiness", "poll does not tell of a message that is alone.", "blocking"),
+    System("send-needs-slot", "Sending fails while the sender's table is full.", "table"),
+    System("toggles-passed-sockets", "A passed socket has O_NONBLOCK changed.", "passers"),
+    System("mutes-passed-sockets", "A passed socket carries no descriptors.", "passers"),
+    System("one-deep", "A socket passed over a passed socket is lost.", "passers"),
+    System("forgets-cloexec", "MSG_CMSG_CLOEXEC works within a process only.", "close-on-exec"),
+    System(
+        "cloexec-first-only", "Only a message's first descriptor is close-on-exec.", "close-on-exec"
+    ),
+    System(
+        "not-held-in-flight",
+        "What its sender closes while it waits becomes /dev/null.",
+        "in-flight",
+    ),
+)
+
+ODD = (
+    System("interrupts", "Every third call that may wait fails with EINTR.", "odd"),
+    System("short-writes", "A stream takes one byte at a time.", "odd"),
+    System("short-reads", "A stream gives one byte at a time.", "odd"),
+    System("spurious-eagain", "Every third non-blocking call fails with EAGAIN.", "odd"),
+    System("spurious-readiness", "Every third poll tells of what is not there.", "odd"),
+    System("tiny-buffers", "Sockets have the smallest buffer there is.", "odd"),
+    System("slow", "Every third passing call takes its time.", "odd"),
+    System("no-buffers", "Every third send of descriptors fails with ENOBUFS.", "odd"),
+    System("too-many-references", "The same with ETOOMANYREFS.", "odd"),
+    System("high-numbers", "Received descriptors have high numbers.", "odd"),
+    System("credentials-first", "Credentials stand before the descriptors.", "odd"),
+    System("hides-truncation", "MSG_CTRUNC is never set.", "odd"),
+    System("no-peek", "A peek shows zeros, and there is no MSG_CMSG_CLOEXEC.", "odd"),
+    System("bsd-like", "A peek shows kernel pointers; a full table is EMSGSIZE.", "odd"),
+    System("no-cloexec", "MSG_CMSG_CLOEXEC has no effect.", "odd"),
+    System("accept-inherits", "accept hands O_NONBLOCK on from the listener.", "odd"),
+    System("storm", "EINTR, short writes and spurious EAGAIN together.", "odd"),
+)
+
+BY_NAME = {system.name: system for system in FAULTY + ODD}
+
+TO_SELF = "to-self"
+"""Beside a faulty system's name: it spoils also what a process passes to itself."""
+
+
+def compiler() -> list[str] | None:
+    """Find a C compiler: $CC, cc, gcc or clang; None where there is none."""
+    for command in (os.environ.get("CC", ""), "cc", "gcc", "clang"):
+        words = shlex.split(command)
+        if words and shutil.which(words[0]):
+            return words
+    return None
+
+
+def missing() -> str | None:
+    """Say in a sentence why no system can be interposed here, or None."""
+    if sys.platform != "linux":
+        return f"the library is written for Linux and glibc, and this is {sys.platform}"
+    if compiler() is None:
+        return "there is no C compiler: none of $CC, cc, gcc and clang was found"
+    return None
+
+
+def build(folder: str | os.PathLike[str]) -> Path:
+    """Compile the library into *folder*; give its path.
+
+    Raises:
+        CannotBuild: there is no compiler, or it failed.
+
+    """
+    reason = missing()
+    command = compiler()
+    if reason or not command:
+        raise CannotBuild(reason)
+    library = Path(folder).absolute() / "faulty_system.so"
+    # Fortified headers define read, recv and poll themselves, as inline functions.
+    options = ["-std=gnu11", "-O1", "-U_FORTIFY_SOURCE", "-shared", "-fPIC"]
+    options += ["-Wall", "-Wextra", "-Werror"]
+    sources = sorted(str(path) for path in SOURCES.glob("*.c"))
+    # After the sources: before glibc 2.34 these two are libraries of their own.
+    command = [*command, *options, "-o", str(library), *sources, "-ldl", "-lpthread"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    if done.returncode:
+        raise CannotBuild(f"{shlex.join(command)} failed:\n{done.stderr}")
+    return library
+
+
+def environment(name: str, library: str | os.PathLike[str]) -> dict[str, str]:
+    """Give the variables that put a program, and all it starts, on the system *name*.
+
+    Several names, with commas between them, combine odd systems; see also :data:`TO_SELF`.
+
+    Raises:
+        ValueError: there is no such system, or the dynamic linker cannot read such a path.
+
+    """
+    for part in name.split(","):
+        if part != TO_SELF and part not in BY_NAME:
+            raise ValueError(f"no system {part!r}; known: {', '.join(BY_NAME)}")
+    path = os.fspath(library)
+    if set(path) & {" ", ":"}:
+        raise ValueError(f"LD_PRELOAD cannot name {path!r}: it has a space or a colon")
+    already = os.environ.get("LD_PRELOAD", "")
+    return {"LD_PRELOAD": f"{path}:{already}" if already else path, "FAULTY_SYSTEM": name}

@@ -1,0 +1,120 @@
+"""One trial: run the suite on a mutant, and see whether it is caught for the right reason."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from conformance.report import model
+
+from . import systems
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from conformance.report.model import Result
+
+    from .mutant import Mutant
+    from .systems import System
+
+CAUGHT, SURVIVED, OTHERWISE, NOT_TRIED = "caught", "survived", "otherwise", "not tried"
+_LONGEST = 1800  # seconds for the whole catalogue on one mutant
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What became of one mutant, or of one odd system, in which nothing is to fail."""
+
+    name: str
+    fault: str
+    check: str
+    because: str
+    seconds: float
+    results: Sequence[Result] = ()
+    trouble: str = ""  # why there are no results
+    lack: str = ""  # what is missing here to try it at all
+
+    @property
+    def outcome(self) -> str:
+        """Whether it was caught, for the stated reason."""
+        if self.lack:
+            return NOT_TRIED
+        named = self.said
+        if not named or self.trouble:
+            return OTHERWISE if self.trouble else SURVIVED
+        return CAUGHT if all(self.because in message for message in named) else OTHERWISE
+
+    @property
+    def said(self) -> list[str]:
+        """What the check that is to catch it said when it failed."""
+        return [
+            result["message"]
+            for result in self.results
+            if result["id"] == self.check and result["verdict"] in {"fail", "error"}
+        ]
+
+    def failed(self) -> set[str]:
+        """Give the ids of all checks that failed."""
+        return {result["id"] for result in self.results if result["verdict"] in {"fail", "error"}}
+
+
+def try_mutant(mutant: Mutant, library: Path | str, *, full: bool = False) -> Trial:
+    """Run the check that *mutant* must fail; *full*: everything that MUST hold.
+
+    *library* has the faulty systems, or is the sentence why it could not be built.
+    """
+    about = (mutant.name, mutant.fault, mutant.check, mutant.because)
+    surroundings: dict[str, str] = {}
+    if mutant.system is not None:
+        if isinstance(library, str):
+            return Trial(*about, 0, lack=library)
+        surroundings = systems.environment(mutant.system, library)
+    selected = ["--level", "must"] if full else ["--check", mutant.check]
+    words = ["--peer", shlex.join(mutant.command), "--transport", mutant.transport, *selected]
+    started = time.monotonic()
+    results, trouble = _run([*words, "--timeout-scale", str(mutant.timeout_scale)], surroundings)
+    return Trial(*about, time.monotonic() - started, results, trouble)
+
+
+def try_odd(system: System, library: Path | str, checks: Sequence[str] = ()) -> Trial:
+    """Run everything, or the given *checks*, on an odd system; nothing is to fail."""
+    about = (system.name, system.sentence, "", "")
+    if isinstance(library, str):
+        return Trial(*about, 0, lack=library)
+    words = [word for check in checks for word in ("--check", check)]
+    started = time.monotonic()
+    results, trouble = _run(words, systems.environment(system.name, library))
+    return Trial(*about, time.monotonic() - started, results, trouble)
+
+
+def _run(words: Sequence[str], surroundings: dict[str, str]) -> tuple[list[Result], str]:
+    with tempfile.TemporaryDirectory(prefix="mutant-") as folder:
+        path = os.path.join(folder, "results.json")
+        own = ["-n", "0", "--plain", "--quiet", "--results", path]
+        command = [sys.executable, "-m", "conformance", "run", *words, *own]
+        try:
+            done = subprocess.run(
+                command,
+                env=os.environ | surroundings,
+                capture_output=True,
+                text=True,
+                timeout=_LONGEST,
+                check=False,
+            )
+            results = model.read(path)["results"]
+        except subprocess.TimeoutExpired:
+            return [], f"the run did not end within {_LONGEST} s"
+        except (OSError, model.Refused):
+            said = (done.stderr + done.stdout).strip().splitlines()
+            return [], f"exit status {done.returncode}: " + " ".join(said[-3:])
+    due = model.exit_status(results)
+    if done.returncode != due:
+        return results, f"exit status {done.returncode}, expected {due}"
+    return results, ""

@@ -1,0 +1,279 @@
+"""A peer: a child process under a deadline, spoken to in JSON lines; see PROTOCOL.md."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+import uuid
+from collections import deque
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from .errors import Lacking, PassFailed, PeerFailed, RequestRefused, hidden
+from .lines import Ended, Lines
+from .patience import WAIT, Patience
+from .spawn import Process
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+Answer = dict[str, Any]
+_LONGEST = 400  # characters of a transcript line
+
+
+__tracebackhide__ = hidden
+
+
+class Pending:
+    """A request in flight."""
+
+    def __init__(self, peer: Peer, op: str, limit: float, finish: Callable[[Answer], Any]) -> None:
+        self._peer = peer
+        self.id = uuid.uuid4().hex[:8]
+        self.op = op
+        self.limit = limit
+        self.raw: Answer | None = None
+        self._finish = finish
+        self._value: Any = None
+
+    def take(self, raw: Answer) -> None:
+        """Take the answer, now that it is here: what it brings is in the peer's table already."""
+        self.raw = raw
+        if "ok" in raw:
+            self._value = self._finish(raw["ok"])
+
+    @property
+    def has_answer(self) -> bool:
+        """Whether the peer has answered by now."""
+        self._peer.pump(0)
+        return self.raw is not None
+
+    def answer(self) -> Any:
+        """Wait for the answer, and give what it says.
+
+        Raises:
+            PassFailed: it says that the operation failed.
+            PeerFailed: there is none.
+
+        """
+        answer = self._peer.wait_for(self)
+        if "ok" in answer:
+            return self._value
+        if "unsupported" in answer:
+            if self.op in self._peer.ops:
+                self._peer.broke(f"it lists {self.op}, and answers unsupported")
+            raise Lacking(f"the peer has no {self.op}: {answer['unsupported'].get('reason')}")
+        error = answer["error"]
+        if error.get("class") == "usage":
+            raise RequestRefused(f"{self._peer.name}: {self.op}: {error.get('message')}")
+        raise PassFailed(self._peer.name, self.op, error)
+
+
+class Peer:
+    """One peer process; ``transcript`` keeps what was said."""
+
+    def __init__(
+        self,
+        name: str,
+        process: Process,
+        patience: Patience,
+        pipes: tuple[int, int],
+        parent: Peer | None = None,
+    ) -> None:
+        """Take over *pipes*: to write requests into, and to read answers from."""
+        self.name = name
+        self.process = process
+        self.pid = process.pid
+        self.patience = patience
+        self.transcript: list[str] = []
+        self.ops: frozenset[str] = parent.ops if parent else frozenset()
+        self.is_visible = False  # from outside, by its process id
+        self._is_child = parent is not None
+        self.is_dead = False
+        self._waiting: deque[Pending] = deque()
+        self._started = time.monotonic()
+        self._lines = Lines(*pipes)
+
+    def ask(
+        self,
+        op: str,
+        finish: Callable[[Answer], Any] = lambda ok: ok,
+        /,
+        **fields: object,
+    ) -> Pending:
+        """Send a request; the answer can be waited for later."""
+        within = fields.get("timeout")
+        limit = self.patience.seconds(WAIT)
+        if op == "hello":  # starting takes what it takes, however short the waits are to be
+            limit = max(limit, WAIT)
+        if isinstance(within, float | int):
+            limit = max(limit, self.patience.seconds(within / self.patience.scale + 1))
+        pending = Pending(self, op, limit, finish)
+        fields = {name: value for name, value in fields.items() if value is not None}
+        line = json.dumps({"id": pending.id, "op": op, **fields})
+        self.note(f"> {line}")
+        self._waiting.append(pending)
+        try:
+            if not self._lines.write(line.encode() + b"\n", self.patience.deadline()):
+                self._give_up(f"{op}: it takes no more requests")
+        except Ended:
+            self._died()
+        return pending
+
+    def call(self, op: str, **fields: object) -> Answer:
+        """Send a request and wait for its answer."""
+        answer: Answer = self.ask(op, **fields).answer()
+        return answer
+
+    def hello(self) -> Answer:
+        """Ask who the peer is and what it can do."""
+        about: Answer = self.ask("hello", self._meet, protocol=1).answer()
+        return about
+
+    def hello_later(self) -> Pending:
+        """Ask who it is, and nothing that it has to try first; do not wait for the answer.
+
+        So nothing has been passed when the descriptor table is looked at for the first time.
+        """
+        return self.ask("hello", self._meet_briefly, protocol=1, brief=True)
+
+    def _meet(self, about: Answer) -> Answer:
+        missing = {"backends", "survivals"} - about.keys()
+        if missing:
+            self.broke(f"hello lacks {', '.join(sorted(missing))}")
+        return self._meet_briefly(about)
+
+    def _meet_briefly(self, about: Answer) -> Answer:
+        missing = {"name", "version", "language", "ops"} - about.keys()
+        if missing:
+            self.broke(f"hello lacks {', '.join(sorted(missing))}")
+        if about.get("protocol") != 1:
+            self.broke(f"it speaks protocol {about.get('protocol')!r}, expected 1")
+        self.ops = frozenset(about["ops"])
+        self.is_visible = about.get("pid") == self.pid  # not so behind some launchers
+        return about
+
+    def refuses_the_unknown(self) -> None:
+        """Require that an operation which cannot exist is refused.
+
+        A peer that says yes to everything would say so here as well.
+        """
+        op = f"x-{uuid.uuid4().hex}"
+        answer = self.wait_for(self.ask(op))
+        if "unsupported" not in answer:
+            self.broke(f"it does not refuse the unknown operation {op}")
+
+    def wait_for(self, pending: Pending) -> Answer:
+        """Wait for one answer; those that come before it are kept for who asked."""
+        deadline = self.patience.deadline(pending.limit / self.patience.scale)
+        while pending.raw is None:
+            if deadline.passed:
+                self._give_up(f"{pending.op}: no answer within {pending.limit:.3g} s")
+            self.pump(deadline.remaining())
+        return pending.raw
+
+    def settle(self) -> None:
+        """Wait for all answers that nobody has asked for."""
+        for pending in list(self._waiting):
+            self.wait_for(pending)
+
+    def pump(self, timeout: float) -> None:
+        """Take in what has arrived, after waiting for at most *timeout* seconds."""
+        try:
+            lines = self._lines.read(timeout)
+        except Ended:
+            self._died()
+        for line in lines:
+            self._take(line)
+
+    def _take(self, line: bytes) -> None:
+        self.note(f"< {line.decode(errors='replace')}")
+        try:
+            answer = json.loads(line)
+        except ValueError:
+            answer = None
+        if not isinstance(answer, dict):
+            self.broke(f"this is not a JSON object: {line[:80]!r}")
+        if not self._waiting or answer.get("id") != self._waiting[0].id:
+            self.broke(f"nothing with the id {answer.get('id')!r} waits for an answer")
+        pending = self._waiting.popleft()
+        kinds = answer.keys() & {"ok", "error", "unsupported"}
+        if len(kinds) != 1 or not all(isinstance(answer[kind], dict) for kind in kinds):
+            self.broke(f"{pending.op}: expected one object: ok, error or unsupported")
+        if "error" in answer and "name" not in answer["error"]:
+            self.broke(f"{pending.op}: the error has no name")
+        pending.take(answer)
+
+    # -- the end ------------------------------------------------------------------------------
+
+    def note(self, text: str) -> None:
+        """Add a line to the transcript."""
+        if len(text) > _LONGEST:
+            text = f"{text[:_LONGEST]}... ({len(text)} characters)"
+        self.transcript.append(f"{time.monotonic() - self._started:7.3f} {text}")
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to this process alone."""
+        self.note(f"! {number.name}")
+        os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        """Kill this process and wait until it is gone."""
+        self.signal(signal.SIGKILL)
+        self.is_dead = True
+        if not self._lines.has_ended(self.patience.deadline()):
+            self._give_up("it does not die when killed")
+
+    def leave(self) -> None:
+        """Close the peer's standard input: it is to come to its end."""
+        self._lines.end()
+
+    def expect_the_end(self) -> None:
+        """Wait until it has come to its end, in good order."""
+        if self._is_child:  # how it ended its parent knows, which waits for it
+            gone = self._lines.has_ended(self.patience.deadline())
+            ended = "exit status 0" if gone else None
+        else:
+            ended = self.process.ended(self.patience.deadline())
+        if ended is None:
+            self._give_up("it does not end, although its input has")
+        if ended != "exit status 0":
+            self._fail(f"{ended}, expected 0 at the end of its input")
+
+    def close(self) -> None:
+        """Kill it, with all of its process group, and give up the pipes."""
+        self.is_dead = True
+        self.process.kill_all()
+        self._lines.close()
+
+    def full_transcript(self) -> list[str]:
+        """Give what was said, and the end of standard error."""
+        return self.transcript + [f"2> {line}" for line in self.process.log().splitlines()]
+
+    def broke(self, how: str) -> NoReturn:
+        """Say that the peer broke the protocol."""
+        self._fail(f"the peer broke the protocol: {how}")
+
+    def _died(self) -> NoReturn:
+        op = self._waiting[0].op if self._waiting else "between two requests"
+        how = None if self._is_child else self.process.ended(self.patience.deadline())
+        self._fail(f"the peer died ({how or 'its output ended'}): {op}")
+
+    def _give_up(self, what: str) -> NoReturn:
+        if self.patience.exhausted:
+            what += "; the check has had its time"
+        self._fail(what)
+
+    def _fail(self, what: str) -> NoReturn:
+        self.is_dead = True
+        self.note(f"! {what}")
+        raise PeerFailed(f"{self.name}: {what}")
+
+
+def start(
+    name: str, command: Sequence[str], patience: Patience, given: Mapping[str, int] | None = None
+) -> Peer:
+    """Start a peer program; its *given* descriptors are borrowed."""
+    process = Process(command, given or {})
+    return Peer(name, process, patience, (process.requests, process.answers))

@@ -1,0 +1,23 @@
+"""The peer programs that come with the suite: a written list, a name and its command line."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+# Where both packages lie; a peer finds them there although -S leaves site-packages out.
+_ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+# Starting up is most of the time a check takes: no site-packages, and no more imports than needed.
+_START = "import sys; sys.path.insert(0, {root!r}); from {module} import main; {call}"
+
+
+def python_command(module: str, *arguments: str) -> tuple[str, ...]:
+    """Give the command line that runs ``main(*arguments)`` of *module* as a peer program."""
+    call = f"main({', '.join(map(repr, arguments))})"
+    return (sys.executable, "-S", "-c", _START.format(root=_ROOT, module=module, call=call))
+
+
+PEERS: dict[str, tuple[str, ...]] = {
+    "fdpass": python_command("conformance.peers.reference"),
+}

@@ -1,0 +1,163 @@
+"""The peer program of fdpass, the reference passer. It translates; it repairs nothing."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import fdpass
+import fdpass.backends
+import fdpass.survival
+
+from .descriptors import Descriptors
+from .session import BadRequest, Session
+
+TYPE_CHECKING = False  # importing typing would double the time to start
+if TYPE_CHECKING:
+    from typing import Any
+
+    from .session import Request
+
+# Which condition an exception stands for; the first that fits.
+_CONDITIONS = (
+    (fdpass.PeerReset, "peer-reset"),
+    (fdpass.PeerClosed, "peer-closed"),
+    (fdpass.DescriptorsLost, "lost"),
+    (fdpass.SentInPart, "sent-in-part"),
+    (fdpass.TableFull, "table-full"),
+    (fdpass.QueueFull, "queue-full"),
+    (fdpass.NotAPasser, "not-a-passer"),
+    (fdpass.PasserClosed, "closed"),
+    (fdpass.PasserBusy, "busy"),
+)
+
+
+class ReferencePeer(Descriptors):
+    """fdpass, an operation a method. A faulty peer overrides one of them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._objects: dict[str, Any] = {}
+
+    def condition_of(self, error: Exception) -> str | None:
+        """Name the condition that *error* stands for, or None: a fault of this program."""
+        for kind, condition in _CONDITIONS:
+            if isinstance(error, kind):
+                return condition
+        return super().condition_of(error)
+
+    def passer(self, request: Request) -> fdpass.Passer:
+        """Give the passer that the request names."""
+        return self._named(request["passer"])  # type: ignore[no-any-return]
+
+    def _named(self, handle: str) -> Any:
+        if handle not in self._objects:
+            raise BadRequest(f"there is no {handle!r} here")
+        return self._objects[handle]
+
+    def _name(self, prefix: str, thing: object) -> str:
+        handle = f"{prefix}{len(self._objects) + 1}"
+        self._objects[handle] = thing
+        return handle
+
+    def op_hello(self, request: Request) -> object:
+        """Tell who this is, and, unless it is to be brief, what works here."""
+        about = {
+            "name": "fdpass",
+            "version": fdpass.__version__,
+            "language": f"{sys.implementation.name} {sys.version.split()[0]}",
+            "protocol": 1,
+            "pid": os.getpid(),
+            "ops": self.operations(),
+        }
+        if request.get("brief"):
+            return about
+        backends = fdpass.backends.available()
+        survivals = {}
+        if None in backends.values():
+            survivals = fdpass.survival.available(fdpass.backends.choose())
+        return {**about, "backends": backends, "survivals": survivals}
+
+    def op_adopt(self, request: Request) -> object:
+        """Make a passer of a descriptor, which it takes over."""
+        return {"passer": self._name("p", fdpass.adopt(request["fd"], **_options(request)))}
+
+    def op_pair(self, request: Request) -> object:
+        """Make both ends of a channel."""
+        return {"passers": [self._name("p", end) for end in fdpass.pair(**_options(request))]}
+
+    def op_listen(self, request: Request) -> object:
+        """Listen at a path."""
+        listener = fdpass.listen(request["path"], **_options(request))
+        return {"listener": self._name("l", listener)}
+
+    def op_accept(self, request: Request) -> object:
+        """Accept a connection."""
+        listener = self._named(request["listener"])
+        return {"passer": self._name("p", listener.accept(request.get("timeout")))}
+
+    def op_connect(self, request: Request) -> object:
+        """Connect to a path."""
+        timeout = request.get("timeout")
+        passer = fdpass.connect(request["path"], timeout, **_options(request))
+        return {"passer": self._name("p", passer)}
+
+    def op_drop(self, request: Request) -> object:
+        """Close a passer or a listener."""
+        self.passer(request).close()
+        self._objects[request["passer"]] = None
+        return {}
+
+    def op_send(self, request: Request) -> object:
+        """Send a descriptor, or queue it."""
+        self.passer(request).send(
+            request["fd"],
+            data=bytes.fromhex(request.get("hex", "")),
+            close=request.get("close", False),
+        )
+        return {}
+
+    def op_send_many(self, request: Request) -> object:
+        """Send several, or queue them."""
+        self.passer(request).send_many(request["fds"], close=request.get("close", False))
+        return {}
+
+    def op_flush(self, request: Request) -> object:
+        """Wait until nothing is queued."""
+        self.passer(request).flush(request.get("timeout"))
+        return {}
+
+    def op_queued(self, request: Request) -> object:
+        """Tell how many wait."""
+        return {"queued": self.passer(request).queued}
+
+    def op_recv(self, request: Request) -> object:
+        """Receive a descriptor."""
+        return {"fd": self.passer(request).recv(request.get("timeout"))}
+
+    def op_recv_nowait(self, request: Request) -> object:
+        """Receive a descriptor if it is there."""
+        return {"fd": self.passer(request).recv_nowait()}
+
+    def op_recv_many(self, request: Request) -> object:
+        """Receive all that is there."""
+        return {"fds": self.passer(request).recv_many(request.get("timeout"))}
+
+    def op_recv_with_data(self, request: Request) -> object:
+        """Receive a descriptor and the bytes with it."""
+        fd, data = self.passer(request).recv_with_data(request.get("timeout"))
+        return {"fd": fd, "hex": data.hex()}
+
+
+def _options(request: Request) -> dict[str, Any]:
+    names = ("batch", "survival", "max_queued", "backend")
+    return {name: request[name] for name in names if name in request}
+
+
+def main(peer_class: type[ReferencePeer] = ReferencePeer) -> None:
+    """Answer the harness until it closes standard input."""
+    peer = peer_class()
+    Session(peer).run()
+    peer.reap()
+    sys.stderr.flush()
+    os._exit(0)  # nothing is left to tidy up, and the harness waits for the end of this process

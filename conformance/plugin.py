@@ -1,0 +1,255 @@
+"""The pytest face: options, the variants of every check, verdicts.
+
+Loaded in every pytest run of an environment that has this package, by its entry point; so it
+touches nothing but the checks of this package, and starts a peer only when they are to be run.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from .requirement import Requirement
+    from .subject import Subject, Variant
+
+_HERE = Path(__file__).resolve().parent
+_CHECKS = _HERE / "checks"
+_NOT_CHECKS = (_HERE / "tests", _HERE / "mutants")
+_LEVELS = ("must", "should", "may")
+_SUBJECT = pytest.StashKey["Subject"]()
+_TRANSCRIPTS = pytest.StashKey[dict[str, list[str]]]()
+_RECORDER = "conformance-recorder"
+
+pytest.register_assert_rewrite("conformance.checks")
+
+_OPTIONS: dict[str, dict[str, Any]] = {
+    "peer": {"default": "fdpass", "metavar": "NAME|COMMAND", "help": "the peer under test"},
+    "backend": {"default": "auto", "metavar": "NAME", "help": "the interface it is to use"},
+    "transport": {
+        "action": "append",
+        "default": [],
+        "choices": ("socketpair", "filesystem", "inherited"),
+        "help": "how the peers are joined; may be repeated (default: each of them)",
+    },
+    "survival": {
+        "default": "each",
+        "metavar": "each|auto|NAME",
+        "help": "how a full table is survived; each: all ways, in the checks that ask for it",
+    },
+    "level": {"default": "may", "choices": _LEVELS, "type": str.lower, "help": "this or stronger"},
+    "check": {"action": "append", "default": [], "metavar": "ID", "help": "only these; globs work"},
+    "group": {"action": "append", "default": [], "metavar": "NAME", "help": "only these groups"},
+    "timeout-scale": {"default": 1.0, "type": float, "help": "by what all deadlines are stretched"},
+    "launcher": {"default": "", "metavar": "COMMAND", "help": "what every peer is started by"},
+    "results": {"default": None, "metavar": "FILE", "help": "where to write the results (JSON)"},
+}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options of a run of the suite."""
+    group = parser.getgroup("conformance", "conformance of descriptor passing")
+    for name, how in _OPTIONS.items():
+        dest = f"conformance_{name.replace('-', '_')}"
+        try:
+            group.addoption(f"--{name}", dest=dest, **how)
+        except ValueError:  # some other plugin has an option of this name, and came first
+            group.addoption(f"--conformance-{name}", dest=dest, **how)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Meet the peer, if our checks are to be run."""
+    if not hasattr(config, "workerinput"):
+        from .record import Recorder
+
+        config.pluginmanager.register(Recorder(), _RECORDER)
+    if any(path == _HERE or _is_in(path, _CHECKS) for path in _named(config)):
+        _subject(config)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell an xdist worker what the peer has said, so that all have the same variants."""
+    if _SUBJECT in node.config.stash:
+        subject = node.config.stash[_SUBJECT]
+        node.workerinput["conformance_subject"] = (list(subject.command), subject.hello)
+
+
+def _subject(config: pytest.Config) -> Subject:
+    if _SUBJECT not in config.stash:
+        from .errors import CannotStart, Lacking, PassFailed, PeerFailed, RequestRefused
+        from .subject import Subject, command_of, meet
+
+        option = config.getoption
+        met = getattr(config, "workerinput", {}).get("conformance_subject")
+        if met:
+            subject = Subject(tuple(met[0]), met[1])
+        else:
+            command = command_of(option("conformance_peer"), option("conformance_launcher"))
+            try:
+                subject = meet(command, option("conformance_timeout_scale"))
+            except (CannotStart, Lacking, PassFailed, PeerFailed, RequestRefused) as error:
+                raise pytest.UsageError(f"--peer: {error}") from None
+        refusal = subject.refusal(option("conformance_backend"), option("conformance_survival"))
+        if refusal:
+            raise pytest.UsageError(refusal)
+        config.stash[_SUBJECT] = subject
+        if recorder := config.pluginmanager.get_plugin(_RECORDER):
+            recorder.subject = subject
+    return config.stash[_SUBJECT]
+
+
+# -- what is collected ----------------------------------------------------------------------------
+
+
+def _named(config: pytest.Config) -> list[Path]:
+    """Give the paths that pytest was asked to collect."""
+    paths = []
+    for argument in config.args:
+        name = str(argument).split("::")[0]
+        if config.option.pyargs and name.split(".")[0] == __package__:
+            paths.append(_HERE.parent.joinpath(*name.split(".")))
+        else:
+            paths.append((config.invocation_params.dir / name).resolve())
+    return paths
+
+
+def _is_in(path: Path, folder: Path) -> bool:
+    return path == folder or folder in path.parents
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out our own tests when the suite is asked for by its package."""
+    for folder in _NOT_CHECKS:
+        if collection_path == folder:
+            named = _named(config)
+            if _HERE in named and not any(_is_in(path, folder) for path in named):
+                return True
+    return None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collect_file(
+    file_path: Path, parent: pytest.Collector
+) -> Generator[None, list[pytest.Collector], list[pytest.Collector]]:
+    """Collect the files of checks, whose names are not those of test files."""
+    found = yield
+    ours = file_path.parent == _CHECKS and file_path.suffix == ".py"
+    if found or not ours or file_path.name == "__init__.py":
+        return found
+    return [pytest.Module.from_parent(parent, path=file_path)]
+
+
+def _requirement(function: object) -> Requirement | None:
+    from .requirement import Requirement
+
+    requirement = getattr(function, "requirement", None)
+    return requirement if isinstance(requirement, Requirement) else None
+
+
+def _variant(item: pytest.Item) -> Variant:
+    return item.callspec.params["bench"]  # type: ignore[attr-defined,no-any-return]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run every check over every transport, and in every survival mode where it asks for it."""
+    if requirement := _requirement(metafunc.function):
+        option = metafunc.config.getoption
+        variants = _subject(metafunc.config).variants(
+            requirement, option("conformance_transport"), option("conformance_survival")
+        )
+        metafunc.parametrize("bench", variants, ids=[variant.id for variant in variants])
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what was not selected."""
+    left_out = [item for item in items if not _is_selected(item, config)]
+    if left_out:
+        items[:] = [item for item in items if item not in left_out]
+        config.hook.pytest_deselected(items=left_out)
+
+
+def _is_selected(item: pytest.Item, config: pytest.Config) -> bool:
+    from fnmatch import fnmatchcase
+
+    requirement = _requirement(getattr(item, "obj", None))
+    if requirement is None:
+        return True
+    ids, groups = config.getoption("conformance_check"), config.getoption("conformance_group")
+    weakest = _LEVELS.index(config.getoption("conformance_level"))
+    return (
+        (not ids or any(fnmatchcase(requirement.id, pattern) for pattern in ids))
+        and (not groups or requirement.group in groups)
+        and _LEVELS.index(requirement.level.lower()) <= weakest
+    )
+
+
+# -- how a check is run, and what came of it ------------------------------------------------------
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Run a check at a bench of its own; giving everything back is a part of it."""
+    requirement = _requirement(pyfuncitem.obj)
+    if requirement is None:
+        return None
+    from .bench import Bench
+    from .errors import Lacking, hidden
+
+    __tracebackhide__ = hidden
+    option = pyfuncitem.config.getoption
+    subject, variant = _subject(pyfuncitem.config), _variant(pyfuncitem)
+    if lack := subject.lack(requirement, variant.transport):
+        pytest.skip(lack)
+    bench = Bench(
+        subject.command,
+        variant.transport,
+        survival=variant.survival,
+        backend=option("conformance_backend"),
+        scale=option("conformance_timeout_scale"),
+    )
+    try:
+        pyfuncitem.obj(bench=bench)
+        bench.finish()
+    except Lacking as lack:
+        pytest.skip(str(lack))
+    finally:
+        bench.close()
+        pyfuncitem.stash[_TRANSCRIPTS] = bench.transcripts()
+    return True
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Add what the report of a check has to carry."""
+    requirement = _requirement(getattr(item, "obj", None))
+    if requirement and (call.when == "call" or call.excinfo):
+        from .verdict import properties
+
+        error = call.excinfo.value if call.excinfo else None
+        backend = item.config.getoption("conformance_backend")
+        item.user_properties[:] = properties(
+            requirement, _subject(item.config), backend, _variant(item), error
+        )
+    report = yield
+    if requirement and call.when == "call" and report.failed:
+        from .verdict import sections
+
+        report.sections += sections(item.stash.get(_TRANSCRIPTS, {}))
+    return report
+
+
+def pytest_report_header(config: pytest.Config) -> str | None:
+    """Say who is tested."""
+    if _SUBJECT not in config.stash:
+        return None
+    subject = config.stash[_SUBJECT]
+    backend = subject.backend(config.getoption("conformance_backend"))
+    about = " ".join(str(subject.hello[name]) for name in ("name", "version"))
+    return f"conformance: peer {about} ({subject.hello['language']}), backend {backend}"

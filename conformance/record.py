@@ -1,0 +1,106 @@
+"""Collect the results of a run, judge the run as a whole, and have the results file written.
+
+It sits where all reports come together: in the xdist controller, or in the only process.
+"""
+
+from __future__ import annotations
+
+import datetime
+import time
+from typing import TYPE_CHECKING, cast
+
+import pytest
+
+from . import __version__
+from .transports import TRANSPORTS
+from .verdict import FIELDS, TRANSCRIPT
+
+if TYPE_CHECKING:
+    from .report.model import Document, Result
+    from .subject import Subject
+
+_SELECTION = (
+    "peer",
+    "backend",
+    "transport",
+    "survival",
+    "level",
+    "check",
+    "group",
+    "timeout_scale",
+    "launcher",
+)
+
+
+class Recorder:
+    """What has been reported so far."""
+
+    def __init__(self) -> None:
+        self.subject: Subject | None = None
+        self.results: list[Result] = []
+        self._others_ran = False
+        self._crashed = False
+        self._started = datetime.datetime.now(datetime.timezone.utc)
+        self._clock = time.monotonic()
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Keep the result of one check."""
+        said = {name: value for name, value in report.user_properties if name in FIELDS}
+        if len(said) < len(FIELDS):
+            self._others_ran |= report.when == "call"
+            self._crashed |= report.when not in {"setup", "call", "teardown"}  # a worker died
+        elif report.when == "call" or (report.when == "setup" and not report.passed):
+            said["seconds"] = round(report.duration, 4)
+            if said["verdict"] != "pass":
+                said["transcript"] = {
+                    title[len(TRANSCRIPT) :]: text.splitlines()
+                    for title, text in report.sections
+                    if title.startswith(TRANSCRIPT)
+                }
+            self.results.append(cast("Result", said))
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Let no run pass that executed nothing; write the results file."""
+        executed = any(result["verdict"] != "skip" for result in self.results)
+        passed = session.exitstatus == pytest.ExitCode.OK
+        if self.results and not executed and not self._others_ran and passed:
+            session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED
+        path = session.config.getoption("conformance_results", None)
+        finished = session.exitstatus in {0, 1, 5} and not self._crashed
+        if path and self.subject and finished:
+            from .report import model
+
+            try:
+                model.write(path, self.document(session.config))
+            except OSError as error:
+                pytest.exit(
+                    f"the results cannot be written: {error}", pytest.ExitCode.INTERNAL_ERROR
+                )
+
+    def document(self, config: pytest.Config) -> Document:
+        """Give the results document of a run that came to its end."""
+        from . import environment
+        from .report import model
+        from .requirement import catalogue
+
+        assert self.subject is not None
+        entries = [requirement.entry() for requirement, _ in catalogue()]
+        ran = {(result["id"], result["transport"]) for result in self.results}
+        all_of_them = {
+            (requirement.id, transport)
+            for requirement, _ in catalogue()
+            for transport in ([requirement.over] if requirement.over else TRANSPORTS)
+        }
+        chosen = {name: config.getoption(f"conformance_{name}") for name in _SELECTION}
+        return model.document(
+            version=__version__,
+            entries=entries,
+            started=self._started.isoformat(timespec="seconds"),
+            seconds=time.monotonic() - self._clock,
+            argv=[str(argument) for argument in config.invocation_params.args],
+            selection={**chosen, "complete": ran >= all_of_them},
+            subject={**self.subject.hello, "command": list(self.subject.command)},
+            environment=environment.record(),
+            results=self.results,
+        )

@@ -1,0 +1,233 @@
+"""The results file: built, checked, written and read. It is all that a report ever sees of a run.
+
+Pure standard library, so that a results file can be read where nothing else is installed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from collections import Counter
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypedDict, cast
+
+from . import catalogue, shape
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+SCHEMA = 1
+LEVELS = ("MUST", "SHOULD", "MAY")
+VERDICTS = ("pass", "fail", "skip", "error")
+TRANSPORTS = ("socketpair", "filesystem", "inherited")
+
+# The exit status of a run.
+CONFORMS, DEVIATES, USAGE, NOTHING_RAN, SUITE_FAILED = range(5)
+
+
+class Refused(ValueError):
+    """This is no results file, or not the whole of one."""
+
+
+class _Result(TypedDict):
+    id: str
+    group: str
+    level: str
+    source: str
+    requirement: str
+    peer: str
+    backend: str
+    transport: str
+    survival: str
+    verdict: str
+    message: str
+    seconds: float
+
+
+class Result(_Result, total=False):
+    """What became of one check in one variant."""
+
+    transcript: dict[str, list[str]]
+
+
+class Document(TypedDict):
+    """A results file, field by field."""
+
+    schema: int
+    suite: dict[str, str]
+    started: str
+    seconds: float
+    argv: list[str]
+    selection: dict[str, Any]
+    subject: dict[str, Any]
+    environment: dict[str, Any]
+    results: list[Result]
+    summary: dict[str, int]
+    finished: bool
+
+
+def document(
+    *,
+    version: str,
+    entries: Sequence[catalogue.Entry],
+    started: str,
+    seconds: float,
+    argv: Sequence[str],
+    selection: Mapping[str, Any],
+    subject: Mapping[str, Any],
+    environment: Mapping[str, Any],
+    results: Iterable[Result],
+) -> Document:
+    """Build the document of a run that came to its end.
+
+    *entries* is the whole catalogue; its order is the order of the results. *started* is
+    ISO 8601 in UTC, *selection* has ``complete`` besides the options.
+    """
+    order = {entry["id"]: position for position, entry in enumerate(entries)}
+    in_order = sorted(
+        results,
+        key=lambda result: (
+            order.get(result["id"], len(order)),
+            result["id"],
+            _place(result["transport"], TRANSPORTS),
+            result["survival"],
+        ),
+    )
+    return {
+        "schema": SCHEMA,
+        "suite": {"version": version, "catalogue_sha256": catalogue.sha256(entries)},
+        "started": started,
+        "seconds": round(seconds, 3),
+        "argv": list(argv),
+        "selection": dict(selection),
+        "subject": dict(subject),
+        "environment": dict(environment),
+        "results": in_order,
+        "summary": summary(in_order),
+        "finished": True,
+    }
+
+
+def summary(results: Iterable[Result]) -> dict[str, int]:
+    """Count the verdicts."""
+    counted = Counter(result["verdict"] for result in results)
+    return {verdict: counted[verdict] for verdict in VERDICTS}
+
+
+def exit_status(results: Sequence[Result]) -> int:
+    """Give the exit status that these results are worth.
+
+    A run in which no MUST check was executed has proven nothing, whatever else passed.
+    """
+    verdicts = {result["verdict"] for result in results}
+    if "error" in verdicts:
+        return SUITE_FAILED
+    of_must = {result["verdict"] for result in results if result["level"] == "MUST"}
+    if not of_must & {"pass", "fail"}:
+        return NOTHING_RAN
+    return DEVIATES if "fail" in of_must else CONFORMS
+
+
+def validate(candidate: object, name: str = "this") -> Document:
+    """Check that *candidate* is a whole document of this format, and give it back typed.
+
+    Raises:
+        Refused: it is not; the message calls it *name*.
+
+    """
+    if not isinstance(candidate, dict) or "schema" not in candidate:
+        raise Refused(f'{name} is not a results file: expected an object with "schema": {SCHEMA}')
+    if candidate["schema"] != SCHEMA:
+        raise Refused(
+            f"{name} is of another format: expected schema {SCHEMA}, "
+            f"received schema {candidate['schema']!r}"
+        )
+    if candidate.get("finished") is not True:
+        raise Refused(
+            f'{name} is of a run that did not come to its end: expected "finished": true, '
+            f"received {candidate.get('finished', 'nothing')!r}"
+        )
+    if found := shape.complaint(candidate, schema()):
+        raise Refused(f"{name} is not a results file: {found}")
+    checked = cast("Document", candidate)
+    counted = summary(checked["results"])
+    claimed = {verdict: checked["summary"][verdict] for verdict in VERDICTS}
+    if counted != claimed:
+        raise Refused(
+            f"{name} contradicts itself: its summary says {_words(claimed)}, "
+            f"its results are {_words(counted)}"
+        )
+    return checked
+
+
+def read(path: str | os.PathLike[str]) -> Document:
+    """Read a results file.
+
+    Raises:
+        Refused: it is cut, unfinished, or no results file.
+
+    """
+    name = os.fspath(path)
+    try:
+        text = Path(path).read_bytes().decode()
+    except UnicodeDecodeError as error:
+        raise Refused(
+            f"{name} is not a results file: expected UTF-8 text, {error.reason}"
+        ) from None
+    if not text.strip():
+        raise Refused(f"{name} is empty: expected a results file")
+    try:
+        candidate = json.loads(text)
+    except ValueError as error:
+        kind = "is cut or damaged" if '"schema"' in text else "is not a results file"
+        raise Refused(f"{name} {kind}: expected JSON to the end, {error}") from None
+    return validate(candidate, name)
+
+
+def write(path: str | os.PathLike[str], whole: Document) -> None:
+    """Write a results file so that a reader sees the old one or the new one, never a part.
+
+    A terminal, a pipe or a device is written to as it is.
+
+    Raises:
+        Refused: *whole* is no whole document.
+
+    """
+    text = json.dumps(validate(whole, "this document"), indent=1) + "\n"
+    if _is_special(path):
+        Path(path).write_text(text)
+        return
+    target = Path(os.path.realpath(path))  # a link stays a link
+    part = target.with_name(f".{target.name}.{os.getpid()}.part")
+    try:
+        with part.open("x") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(target)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def schema() -> dict[str, Any]:
+    """Give the JSON Schema of a results file."""
+    text = resources.files(__package__).joinpath("results.schema.json").read_text()
+    return cast("dict[str, Any]", json.loads(text))
+
+
+def _is_special(path: str | os.PathLike[str]) -> bool:
+    try:
+        return not stat.S_ISREG(os.stat(path).st_mode)  # of what /dev/stdout leads to
+    except OSError:
+        return False
+
+
+def _place(word: str, known: Sequence[str]) -> tuple[int, str]:
+    return (known.index(word) if word in known else len(known), word)
+
+
+def _words(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {verdict}" for verdict, count in counts.items())

@@ -1,0 +1,256 @@
+"""Run the checks: pytest is the engine, and all it reports comes to the screen from here."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING
+
+import pytest
+
+from . import __version__, entries, environment
+from .record import Recorder
+from .report import model, terminal
+from .report.progress import NORMAL, QUIET, Watch
+from .report.screen import Screen
+from .requirement import catalogue
+from .transports import TRANSPORTS
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator, Sequence
+    from typing import TextIO
+
+    from .report.model import Document
+
+_HERE = Path(__file__).resolve().parent
+_ORDERLY = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
+_NO_PHASE = "???"  # what xdist calls the phase in which a worker died
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line asked for."""
+
+    peer: str = "fdpass"
+    backend: str = "auto"
+    transports: Sequence[str] = ()
+    survival: str = "each"
+    level: str = "may"
+    checks: Sequence[str] = ()
+    groups: Sequence[str] = ()
+    workers: int = 0
+    timeout_scale: float = 1.0
+    launcher: str = ""
+    results: str | None = None
+    junit: str | None = None
+    fail_fast: bool = False
+    plain: bool = False
+    verbosity: int = NORMAL
+
+
+def run(options: Options) -> int:
+    """Run what was selected, report it, and give the exit status."""
+    with _own_output() as file:
+        screen = Screen(file, plain=options.plain)
+        follower = Follower(screen, options)
+        # Without its terminal reporter pytest 8.1 cannot compare in an assert; so it has one, which
+        # nobody reads.
+        with _environment_of_our_own(), open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
+            ended = pytest.main(arguments(options), plugins=[follower])
+        follower.watch.stop()
+        if ended == pytest.ExitCode.USAGE_ERROR:
+            return model.USAGE  # pytest has said what is wrong
+        return _report(screen, options, follower, ended)
+
+
+def arguments(options: Options) -> list[str]:
+    """Give the command line of pytest."""
+    words = ["-c", str(_HERE / "engine.ini"), "--rootdir", str(_HERE), "--confcutdir", str(_HERE)]
+    words += ["-p", "no:cacheprovider", "-p", "conformance.plugin"]
+    if options.workers:
+        words += ["-p", "xdist.plugin", "-n", str(options.workers)]
+        # What a worker has in hand it runs to the end; so with -x it gets one at a time.
+        one_by_one = ["--dist", "load", "--maxschedchunk", "1"]
+        words += one_by_one if options.fail_fast else ["--dist", "worksteal"]
+    words += [f"--{name}={value}" for name, value in _single(options) if value]
+    for name, values in (
+        ("transport", options.transports),
+        ("check", options.checks),
+        ("group", options.groups),
+    ):
+        words += [f"--{name}={value}" for value in values]
+    if options.fail_fast:
+        words.append("--maxfail=1")
+    return [*words, str(_HERE / "checks")]
+
+
+def _single(options: Options) -> Iterator[tuple[str, str]]:
+    yield "peer", options.peer
+    yield "backend", options.backend
+    yield "survival", options.survival
+    yield "level", options.level
+    yield "timeout-scale", str(options.timeout_scale)
+    yield "launcher", options.launcher
+    yield "results", os.path.abspath(options.results) if options.results else ""
+    yield "junit-xml", os.path.abspath(options.junit) if options.junit else ""
+
+
+class Follower:
+    """The plugin that follows the run, in the process that sees all reports."""
+
+    def __init__(self, screen: Screen, options: Options) -> None:
+        self.watch = Watch(screen, options.verbosity)
+        self.problems: list[str] = []
+        self.document: Document | None = None
+        self._screen = screen
+        self._options = options
+        self._recorder = Recorder()
+        self._shown = 0
+        self._stopped = ""
+        self._ids: dict[str, str] = {}
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_configure(self, config: pytest.Config) -> None:
+        """Refuse to look for checks that do not exist."""
+        # Only now: what pytest is to rewrite must not be imported before it has started.
+        if refused := entries.refusal(self._options.checks, self._options.groups):
+            raise pytest.UsageError(refused)
+        for requirement, check in catalogue():
+            self._ids[f"{check.__module__.rpartition('.')[2]}.{check.__name__}"] = requirement.id
+        recorders = [one for one in config.pluginmanager.get_plugins() if isinstance(one, Recorder)]
+        self._recorder = recorders[0]
+
+    def pytest_sessionstart(self) -> None:
+        """Show who is tried, and where."""
+        subject, options = self._recorder.subject, self._options
+        for path in filter(None, (options.results, options.junit)):
+            if os.path.isfile(path):
+                os.unlink(
+                    path
+                )  # should this run be broken off, nobody is to take an old one for it
+        if subject is None or options.verbosity <= QUIET:
+            return
+        facts = {
+            "backend": subject.backend(options.backend),
+            "transports": ", ".join(
+                name for name in TRANSPORTS if name in options.transports or not options.transports
+            ),
+            "survival": ", ".join(subject.survivals())
+            if options.survival == "each"
+            else options.survival,
+            "workers": str(options.workers) if options.workers else "none, all in this process",
+        }
+        self._screen.show(
+            terminal.title(__version__),
+            terminal.header(subject.hello, environment.record(), vars(options), facts),
+            "",
+        )
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Learn what is to be run, without workers."""
+        self.watch.planned(_group(item.nodeid) for item in session.items)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, ids: Sequence[str]) -> None:
+        """Learn what is to be run, from a worker."""
+        self.watch.planned(map(_group, ids))
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Take note of checks that cannot even be read."""
+        if report.failed:
+            self.problems.append(f"{report.nodeid} cannot be collected:\n{report.longreprtext}")
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        """Show what runs now."""
+        name, _, variant = nodeid.rpartition("::")[2].partition("[")
+        check = f"{_group(nodeid)}.{name}"
+        self.watch.started(f"{self._ids.get(check, check)} {variant.rstrip(']')}")
+
+    @pytest.hookimpl(trylast=True)  # the recorder first
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Show a result, or take note of what is none."""
+        for result in self._recorder.results[self._shown :]:
+            self.watch.done(result)
+        self._shown = len(self._recorder.results)
+        if report.when == _NO_PHASE:
+            self.problems.append(str(report.longrepr))  # which worker died, and in which check
+        elif report.when == "teardown" and report.failed:
+            self.problems.append(f"{report.nodeid}, cleaning up:\n{report.longreprtext}")
+
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Take note of Ctrl-C, or of why pytest stops."""
+        self._stopped = str(excinfo.value) or "interrupted from the keyboard"
+
+    def pytest_internalerror(self, excrepr: object) -> bool:
+        """Take note of an error of pytest or of a plugin."""
+        self.problems.append(f"pytest reports an internal error:\n{excrepr}")
+        return True  # it is shown with the report
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, None, None]:
+        """Take the results document from the recorder, who has to know how the run ended."""
+        if session.exitstatus == pytest.ExitCode.INTERRUPTED:
+            if self._options.fail_fast and self._stopped.startswith("stopping after"):
+                # With workers pytest calls it an interruption, without them a failure.
+                session.exitstatus = pytest.ExitCode.TESTS_FAILED
+            else:
+                self.problems.append(self._stopped)
+        try:
+            yield
+        except pytest.exit.Exception as refused:  # the results file cannot be written
+            self.problems.append(str(refused))
+        if self._recorder.subject is not None:
+            self.document = self._recorder.document(session.config)
+
+
+def _report(screen: Screen, options: Options, follower: Follower, ended: int) -> int:
+    problems, document = follower.problems, follower.document
+    if not problems and (document is None or ended not in _ORDERLY):
+        problems.append(f"pytest ended with status {int(ended)}")
+    if document is not None:
+        why = {entry["id"]: entry["why"] for entry in entries.entries()}
+        terminal.show(screen, document, why=why, quiet=options.verbosity <= QUIET, broken=problems)
+    else:
+        screen.show(*terminal.troubles(screen, problems))
+    for name, path in (("results", options.results), ("JUnit", options.junit)):
+        if path and os.path.exists(path):
+            screen.show(terminal.written(name, path))
+    return (
+        model.exit_status(document["results"]) if document and not problems else model.SUITE_FAILED
+    )
+
+
+def _group(nodeid: str) -> str:
+    """Tell the group of a check by the file it stands in: the groups are named so."""
+    return PurePath(nodeid.partition("::")[0]).stem
+
+
+@contextmanager
+def _own_output() -> Iterator[TextIO]:
+    """Give a standard output that pytest's capture does not reach, as threads draw on it."""
+    try:
+        number = os.dup(sys.stdout.fileno())
+    except (OSError, ValueError, AttributeError):  # a stand-in without a descriptor
+        yield sys.stdout
+        return
+    sys.stdout.flush()
+    encoding = sys.stdout.encoding
+    with open(number, "w", encoding=encoding, errors="backslashreplace") as file:
+        yield file
+
+
+@contextmanager
+def _environment_of_our_own() -> Iterator[None]:
+    """Keep the plugins and options of the user's own tests out; xdist workers inherit this."""
+    before = dict(os.environ)
+    for name in ("PYTEST_ADDOPTS", "PYTEST_PLUGINS"):
+        os.environ.pop(name, None)
+    os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)

@@ -1,0 +1,205 @@
+"""A series: many descriptors in one order, told apart by a few files.
+
+Each file is opened once and sent again and again, in turn, so that hundreds of descriptors need
+few slots of the sender and none of the harness. As each arrives, its place is written through it;
+the files show, read by the harness, which of them has arrived in which place.
+
+    sent       0 1 2 3 4 5 6 ...      file 0: "0 3 6"    the places in it show that
+    through    0 1 2 0 1 2 0 ...      file 1: "1 4"      nothing was lost, repeated or
+    files                             file 2: "2 5"      overtaken
+"""
+
+from __future__ import annotations
+
+import uuid
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from .errors import PassFailed, hidden
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .bench import Bench
+    from .held import Held
+    from .player import Player
+
+__tracebackhide__ = hidden
+
+SOON = 0.02
+"""Seconds to wait for what is there already, if it can be received at all."""
+
+NO_ROOM = ("table-full", "timed-out")
+"""What a receiver may say while its descriptor table is full: that, or nothing in time."""
+
+_FILES = 23  # no multiple of it is a size of messages that anybody uses
+_AT_ONCE = 8  # requests to receive that wait with the peer at the same time
+_PLACE = 4  # bytes of the number of a place; as many of a mark stand before it
+
+
+class Series:
+    """Descriptors that one peer sends; in what order they arrive is for the harness to see."""
+
+    def __init__(self, bench: Bench, sender: Player, files: int = _FILES) -> None:
+        self._sender = sender
+        self._pages = [bench.file() for _ in range(files)]
+        self._held = [sender.open(page, "write", "append") for page in self._pages]
+        self._mark = uuid.uuid4().bytes[:_PLACE]
+        self.sent = 0
+        self.lost = 0
+        self._arrived: list[Held] = []
+        self._open: list[Held] = []
+
+    @property
+    def arrived(self) -> int:
+        """How many have arrived."""
+        return len(self._arrived)
+
+    # -- sending ------------------------------------------------------------------------------
+
+    def send(self, count: int = 1) -> None:
+        """Send the next *count*, one at a time, and wait until the system has them."""
+        for request in [self._sender.send_later(held) for held in self.draw(count)]:
+            request.answer()
+        self._sender.flush()
+
+    def send_many(self, count: int) -> None:
+        """Send the next *count* together, and wait until the system has them."""
+        self._sender.send_many(self.draw(count))
+        self._sender.flush()
+
+    def send_until_refused(self, most: int = 5000) -> None:
+        """Send one after the other, at most *most*, until the sender's passer refuses one."""
+        for _ in range(most):
+            try:
+                self._sender.send(self.draw(1)[0])
+            except PassFailed:
+                self.sent -= 1
+                return
+
+    def draw(self, count: int) -> list[Held]:
+        """Give the next *count*, which are to be sent in this order."""
+        places = range(self.sent, self.sent + count)
+        self.sent += count
+        return [self._held[place % len(self._held)] for place in places]
+
+    # -- receiving ----------------------------------------------------------------------------
+
+    def receive(self, receiver: Player, count: int | None = None) -> None:
+        """Receive the next *count*, or all that were sent.
+
+        Raises:
+            AssertionError: one was lost, or never arrives.
+
+        """
+        due = self.sent - self.arrived if count is None else count
+        while due > 0:
+            asked = [receiver.ask("recv") for _ in range(min(due, _AT_ONCE))]
+            due -= len(asked)
+            for request in asked:
+                self._take(request.answer)
+
+    def receive_and_close(self, receiver: Player, count: int) -> None:
+        """Receive the next *count*, and close them as they come."""
+        while count > 0:
+            self.receive(receiver, min(count, _AT_ONCE))
+            self.close()
+            count -= _AT_ONCE
+
+    def receive_some(self, receiver: Player) -> None:
+        """Receive all that was sent, or until there is no room for another.
+
+        Raises:
+            AssertionError: one was lost.
+
+        """
+        with suppress(NoRoom):
+            while self.arrived < self.sent:
+                self._take(lambda: receiver.recv(SOON))
+
+    def receive_many(self, receiver: Player) -> None:
+        """Receive all that is there and has room, at least one."""
+        received = receiver.recv_many()
+        self._arrived += received
+        self._open += received
+
+    def receive_to_the_end(self, receiver: Player) -> None:
+        """Receive until the peer has closed, and count in ``lost`` what was told to be lost."""
+        while True:
+            try:
+                self._arrived.append(receiver.recv())
+            except PassFailed as failure:
+                if failure.condition == "peer-closed":
+                    return
+                if failure.condition != "lost":
+                    raise
+                self.lost += failure.details.get("lost") or 1
+            else:
+                self._open.append(self._arrived[-1])
+                self.close()
+
+    def _take(self, receive: Callable[[], Held]) -> None:
+        try:
+            held = receive()
+        except PassFailed as failure:
+            number = f"descriptor {self.arrived + 1} of {self.sent}"
+            if failure.condition == "lost":
+                raise AssertionError(f"{number} was lost: {failure}") from None
+            if failure.condition not in NO_ROOM:
+                raise
+            raise NoRoom(f"{number} never arrived: {failure}") from None
+        self._arrived.append(held)
+        self._open.append(held)
+
+    def close(self) -> None:
+        """Have all that arrived closed, each after its place was written through it."""
+        written, closed = [], []
+        for place, held in enumerate(self._open, start=self.arrived - len(self._open)):
+            mark = self._mark + place.to_bytes(_PLACE, "big")
+            written.append(held.ask("write", hex=mark.hex()))
+            held.books.strike(held)
+            closed.append(held.ask("close"))
+        self._open.clear()
+        for request in written:
+            with suppress(PassFailed):  # no file will have it, which wrong() tells
+                request.answer()
+        for request in closed:
+            request.answer()
+
+    # -- what the harness sees ----------------------------------------------------------------
+
+    def wrong(self) -> str:
+        """Close all that arrived, and say what is wrong with its order; nothing: it is right.
+
+        What was told to be lost may be missing.
+        """
+        self.close()
+        skipped = 0
+        found = self._places()
+        for place in range(self.arrived):
+            page = found.get(place)
+            if page is None:
+                return f"number {place + 1} to arrive is none of those sent"
+            while page != (place + skipped) % len(self._pages) and skipped < self.lost:
+                skipped += 1
+            if page != (place + skipped) % len(self._pages):
+                return (
+                    f"another order than sent: number {place + 1} to arrive is not number "
+                    f"{place + skipped + 1} sent, but one of file {page + 1} of {len(self._pages)}"
+                )
+        missing = self.sent - self.arrived - self.lost
+        return f"{missing} of {self.sent} are missing, and nobody says so" if missing > 0 else ""
+
+    def _places(self) -> dict[int, int]:
+        """Read from the files what arrived in which place."""
+        found = {}
+        for number, page in enumerate(self._pages):
+            content, size = page.content(), 2 * _PLACE
+            for record in (content[at : at + size] for at in range(0, len(content), size)):
+                if record.startswith(self._mark):
+                    found[int.from_bytes(record[_PLACE:], "big")] = number
+        return found
+
+
+class NoRoom(AssertionError):
+    """Nothing was received in time."""

@@ -1,0 +1,147 @@
+"""Start a peer program with nothing open but what it is given.
+
+No fork: the harness may have threads (xdist workers do), and posix_spawn(3) is safe with them.
+"""
+
+from __future__ import annotations
+
+import atexit
+import fcntl
+import functools
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from .errors import CannotStart
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from .patience import Deadline
+
+FIRST_GIVEN = 3
+"""The number of the first descriptor that is given to a peer."""
+_TAIL = 4000  # bytes of standard error that are worth showing
+
+
+class Process:
+    """A peer program in a process group of its own; the harness holds the other pipe ends."""
+
+    def __init__(self, command: Sequence[str], given: Mapping[str, int]) -> None:
+        """Start *command*; it gets the *given* descriptors (borrowed) as 3, 4 and so on."""
+        program = shutil.which(command[0])
+        if program is None:
+            raise CannotStart(f"there is no program {command[0]!r} to be run")
+        self.given = tuple(given)
+        self._log = tempfile.TemporaryFile()
+        self._status: int | None = None
+        self._tail: str | None = None
+        theirs_in, self.requests = os.pipe()
+        self.answers, theirs_out = os.pipe()
+        try:
+            self.pid = _spawn(program, command, (theirs_in, theirs_out, self._log.fileno()), given)
+        except OSError as error:
+            self._log.close()
+            os.close(self.requests)
+            os.close(self.answers)
+            raise CannotStart(f"{command[0]} cannot be started: {error.strerror}") from error
+        finally:
+            os.close(theirs_in)
+            os.close(theirs_out)
+
+    def kill_all(self) -> None:
+        """Kill the process group, children of a fork included, and wait for the leader's end."""
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
+        if self._status is None:
+            _, self._status = os.waitpid(self.pid, 0)
+        if self._tail is None:
+            self._tail = self._read_log()
+            self._log.close()
+
+    def ended(self, deadline: Deadline) -> str | None:
+        """Wait for the end; tell how it was, or None if the deadline passed."""
+        pause = 0.0005
+        while self._status is None:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                self._status = status
+            elif deadline.passed:
+                return None
+            else:
+                time.sleep(min(pause, deadline.remaining()))
+                pause = min(2 * pause, 0.02)
+        code = os.waitstatus_to_exitcode(self._status)
+        return f"exit status {code}" if code >= 0 else f"killed by {signal.Signals(-code).name}"
+
+    def log(self) -> str:
+        """Give the end of what was written to standard error."""
+        return self._read_log() if self._tail is None else self._tail
+
+    def _read_log(self) -> str:
+        size = os.fstat(self._log.fileno()).st_size
+        tail = os.pread(self._log.fileno(), _TAIL, max(0, size - _TAIL))
+        return tail.decode(errors="replace")
+
+
+def _spawn(
+    program: str, command: Sequence[str], standard: tuple[int, int, int], given: Mapping[str, int]
+) -> int:
+    sources = [*standard, *given.values()]
+    above = len(sources)
+    lifted = []
+    try:
+        # Out of the way first: a dup2() onto a number that is still to be a source would lose it.
+        for source in sources:
+            lifted.append(fcntl.fcntl(source, fcntl.F_DUPFD_CLOEXEC, above))  # noqa: PERF401
+        actions: list[tuple[int, int] | tuple[int, int, int]]
+        actions = [(os.POSIX_SPAWN_CLOSE, fd) for fd in inheritable() if fd >= above]
+        actions += [(os.POSIX_SPAWN_DUP2, fd, number) for number, fd in enumerate(lifted)]
+        numbers = (f"{name}={number}" for number, name in enumerate(given, start=FIRST_GIVEN))
+        return os.posix_spawn(
+            program,
+            list(command),
+            os.environ | _bytecode() | {"FDCP": "1", "FDCP_FDS": ",".join(numbers)},
+            file_actions=actions,
+            setpgroup=0,
+            setsigmask=[],
+            setsigdef=[signal.SIGPIPE],
+        )
+    finally:
+        for fd in lifted:
+            os.close(fd)
+
+
+@functools.cache
+def _bytecode() -> dict[str, str]:
+    """Let peers in Python keep their bytecode for a run, where it may not be written beside them.
+
+    Compiling anew would be half of the time that a check takes.
+    """
+    if not sys.dont_write_bytecode:
+        return {}
+    folder = tempfile.mkdtemp(prefix="fdcp-bytecode-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": folder}
+
+
+def inheritable() -> list[int]:
+    """List the descriptors of this process that a program started now would inherit."""
+    found = []
+    for fd in _open_numbers():
+        with suppress(OSError):  # closed since, by another thread
+            if os.get_inheritable(fd):
+                found.append(fd)
+    return found
+
+
+def _open_numbers() -> Sequence[int]:
+    try:
+        return sorted(int(name) for name in os.listdir("/proc/self/fd"))
+    except OSError:
+        return range(min(os.sysconf("SC_OPEN_MAX"), 4096))
