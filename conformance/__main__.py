@@ -146,7 +146,7 @@ def _file(_: click.Context, __: click.Parameter, value: str | None) -> str | Non
     "--launcher",
     default="",
     metavar="COMMAND",
-    help="Start every peer by this, such as an emulator.",
+    help="Start every peer by this; else by the emulator we are in.",
 )
 @click.option("--results", callback=_file, metavar="FILE", help="Write the results (JSON).")
 @click.option("--junit", callback=_file, metavar="FILE", help="Write a JUnit file (XML).")

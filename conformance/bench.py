@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from .errors import Lacking, hidden
 from .held import Books
 from .patience import Patience
-from .peer import Peer, start
+from .peer import fork, start
 from .player import Player
 from .raw import RawEnd
 from .spawn import FIRST_GIVEN
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from .held import Held
+    from .nursery import Nursery
+    from .peer import Peer
 
 __tracebackhide__ = hidden
 
@@ -38,11 +40,13 @@ class Bench:
         survival: str = "auto",
         backend: str = "auto",
         scale: float = 1.0,
+        nursery: Nursery | None = None,
     ) -> None:
         self.transport = transport
         self.survival = survival
         self.patience = Patience(scale)
         self._command = command
+        self._nursery = nursery
         chosen = {"survival": survival, "backend": backend}
         self._options = {name: value for name, value in chosen.items() if value != "auto"}
         self._folder = tempfile.mkdtemp(prefix="fdcp-")
@@ -110,7 +114,7 @@ class Bench:
         """Start a peer process for each map of descriptors (borrowed); none: one without any."""
         peers = []
         for descriptors in given or ({},):
-            peers.append(start(self._next_name(), self._command, self.patience, descriptors))
+            peers.append(self._start_one(descriptors))
             self._books.append(Books(peers[-1], ()))
         hellos = [peer.hello_later() for peer in peers]
         players = []
@@ -121,22 +125,15 @@ class Bench:
             players.append(Player(books, "", self._options, self._fork))
         return players
 
+    def _start_one(self, given: Mapping[str, int]) -> Peer:
+        if self._nursery is None or given:
+            return start(self._next_name(), self._command, self.patience, given)
+        return self._nursery.bear(self._next_name(), self.patience, self.path)
+
     def _fork(self, parent: Player) -> Player:
-        requests, answers = self.path("requests"), self.path("answers")
-        os.mkfifo(requests)
-        os.mkfifo(answers)
-        # Without a reader a FIFO cannot be opened for writing: ours, until the peer has it open.
-        reader = os.open(requests, os.O_RDONLY | os.O_NONBLOCK)
-        pipes = (os.open(requests, os.O_WRONLY), os.open(answers, os.O_RDONLY | os.O_NONBLOCK))
-        peer = Peer(self._next_name(), parent.peer.process, self.patience, pipes, parent.peer)
+        peer = fork(parent.peer, self._next_name(), self.patience, self.path)
         books = parent.books.child(peer)
         self._books.append(books)
-        try:
-            stdin = parent.peer.call("open", path=requests, flags=["read"])["fd"]
-            stdout = parent.peer.call("open", path=answers, flags=["write"])["fd"]
-            peer.pid = parent.peer.call("fork", stdin=stdin, stdout=stdout)["pid"]
-        finally:
-            os.close(reader)
         peer.hello_later().answer()
         return Player(books, parent.passer, self._options, self._fork)
 

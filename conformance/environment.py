@@ -177,11 +177,23 @@ def _containers() -> Iterator[tuple[str, str]]:
 _OUTSIDE = "import os; print(os.readlink('/proc/%d/exe' % os.getppid()))"
 
 
-def _emulators() -> Iterator[tuple[str, str]]:
-    # An emulator answers for /proc/self/exe itself; a child by another number sees what it is.
-    inside = os.readlink("/proc/self/exe")
+@functools.cache
+def emulator() -> str | None:
+    """Name the program that this one is interpreted by, such as qemu-x86_64-static; or None.
+
+    An emulator answers for /proc/self/exe itself; a child by another number sees what it is.
+    """
+    try:
+        inside = os.readlink("/proc/self/exe")
+    except OSError:
+        return None
     outside = _said((sys.executable, "-I", "-S", "-c", _OUTSIDE)).strip()
-    if outside and os.path.basename(outside) != os.path.basename(inside):
+    same = os.path.basename(outside) == os.path.basename(inside)
+    return None if same or not outside else outside
+
+
+def _emulators() -> Iterator[tuple[str, str]]:
+    if outside := emulator():
         sign = f"seen from a child, this program is {outside}"
         if "valgrind" in outside:
             yield "valgrind", sign

@@ -8,6 +8,7 @@ import signal
 import time
 import uuid
 from collections import deque
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from .errors import Lacking, PassFailed, PeerFailed, RequestRefused, hidden
@@ -90,8 +91,11 @@ class Peer:
         self.ops: frozenset[str] = parent.ops if parent else frozenset()
         self.is_visible = False  # from outside, by its process id
         self._is_child = parent is not None
+        # With peers of other checks: it must be killed alone.
+        self.shares_group: bool = parent is not None and parent.shares_group
         self.is_dead = False
         self._waiting: deque[Pending] = deque()
+        self._log_start = process.log_size() if parent else 0
         self._started = time.monotonic()
         self._lines = Lines(*pipes)
 
@@ -242,14 +246,24 @@ class Peer:
             self._fail(f"{ended}, expected 0 at the end of its input")
 
     def close(self) -> None:
-        """Kill it, with all of its process group, and give up the pipes."""
+        """Kill it, with all of its process group if that is its own, and give up the pipes."""
         self.is_dead = True
-        self.process.kill_all()
+        if not self.shares_group:
+            self.process.kill_all()
+        elif not self._lines.has_ended(Patience().deadline(0)):
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
+        self._lines.close()
+
+    def abandon(self) -> None:
+        """Give the pipes up of one that never came to be."""
+        self.is_dead = True
         self._lines.close()
 
     def full_transcript(self) -> list[str]:
         """Give what was said, and the end of standard error."""
-        return self.transcript + [f"2> {line}" for line in self.process.log().splitlines()]
+        log = self.process.log(self._log_start)
+        return self.transcript + [f"2> {line}" for line in log.splitlines()]
 
     def broke(self, how: str) -> NoReturn:
         """Say that the peer broke the protocol."""
@@ -269,6 +283,30 @@ class Peer:
         self.is_dead = True
         self.note(f"! {what}")
         raise PeerFailed(f"{self.name}: {what}")
+
+
+def fork(parent: Peer, name: str, patience: Patience, path: Callable[[str], str]) -> Peer:
+    """Have *parent* fork; give the child, a peer of its own that has not been asked anything yet.
+
+    *path* gives paths where nothing is yet, for the two FIFOs by which it is spoken to.
+    """
+    requests, answers = path("requests"), path("answers")
+    os.mkfifo(requests)
+    os.mkfifo(answers)
+    # Without a reader a FIFO cannot be opened for writing: ours, until the peer has it open.
+    reader = os.open(requests, os.O_RDONLY | os.O_NONBLOCK)
+    pipes = (os.open(requests, os.O_WRONLY), os.open(answers, os.O_RDONLY | os.O_NONBLOCK))
+    child = Peer(name, parent.process, patience, pipes, parent)
+    try:
+        stdin = parent.call("open", path=requests, flags=["read"])["fd"]
+        stdout = parent.call("open", path=answers, flags=["write"])["fd"]
+        child.pid = parent.call("fork", stdin=stdin, stdout=stdout)["pid"]
+    except BaseException:
+        child.abandon()
+        raise
+    finally:
+        os.close(reader)
+    return child
 
 
 def start(

@@ -14,6 +14,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Generator
 
+    from .nursery import Nursery
     from .requirement import Requirement
     from .subject import Subject, Variant
 
@@ -21,6 +22,7 @@ _HERE = Path(__file__).resolve().parent
 _CHECKS = _HERE / "checks"
 _NOT_CHECKS = (_HERE / "tests", _HERE / "mutants")
 _LEVELS = ("must", "should", "may")
+_NURSERY = pytest.StashKey["Nursery"]()
 _SUBJECT = pytest.StashKey["Subject"]()
 _TRANSCRIPTS = pytest.StashKey[dict[str, list[str]]]()
 _RECORDER = "conformance-recorder"
@@ -45,7 +47,11 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "check": {"action": "append", "default": [], "metavar": "ID", "help": "only these; globs work"},
     "group": {"action": "append", "default": [], "metavar": "NAME", "help": "only these groups"},
     "timeout-scale": {"default": 1.0, "type": float, "help": "by what all deadlines are stretched"},
-    "launcher": {"default": "", "metavar": "COMMAND", "help": "what every peer is started by"},
+    "launcher": {
+        "default": "",
+        "metavar": "COMMAND",
+        "help": "what every peer is started by; else the emulator we are in",
+    },
     "results": {"default": None, "metavar": "FILE", "help": "where to write the results (JSON)"},
 }
 
@@ -81,6 +87,7 @@ def pytest_configure_node(node: Any) -> None:
 
 def _subject(config: pytest.Config) -> Subject:
     if _SUBJECT not in config.stash:
+        from .environment import emulator
         from .errors import CannotStart, Lacking, PassFailed, PeerFailed, RequestRefused
         from .subject import Subject, command_of, meet
 
@@ -89,7 +96,9 @@ def _subject(config: pytest.Config) -> Subject:
         if met:
             subject = Subject(tuple(met[0]), met[1])
         else:
-            command = command_of(option("conformance_peer"), option("conformance_launcher"))
+            # A program that is started from within an emulator may run outside of it.
+            launcher = option("conformance_launcher") or emulator() or ""
+            command = command_of(option("conformance_peer"), launcher)
             try:
                 subject = meet(command, option("conformance_timeout_scale"))
             except (CannotStart, Lacking, PassFailed, PeerFailed, RequestRefused) as error:
@@ -191,6 +200,20 @@ def _is_selected(item: pytest.Item, config: pytest.Config) -> bool:
 # -- how a check is run, and what came of it ------------------------------------------------------
 
 
+def _nursery(config: pytest.Config) -> Nursery | None:
+    """Give the nursery of this process; None if the peer program cannot fork."""
+    from .nursery import NEEDS, Nursery
+
+    subject = _subject(config)
+    if not NEEDS.issubset(subject.hello["ops"]):
+        return None
+    if _NURSERY not in config.stash:
+        nursery = Nursery(subject.command, config.getoption("conformance_timeout_scale"))
+        config.stash[_NURSERY] = nursery
+        config.add_cleanup(nursery.close)
+    return config.stash[_NURSERY]
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     """Run a check at a bench of its own; giving everything back is a part of it."""
@@ -211,6 +234,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
         survival=variant.survival,
         backend=option("conformance_backend"),
         scale=option("conformance_timeout_scale"),
+        nursery=_nursery(pyfuncitem.config),
     )
     try:
         pyfuncitem.obj(bench=bench)

@@ -79,13 +79,16 @@ class Process:
         code = os.waitstatus_to_exitcode(self._status)
         return f"exit status {code}" if code >= 0 else f"killed by {signal.Signals(-code).name}"
 
-    def log(self) -> str:
-        """Give the end of what was written to standard error."""
-        return self._read_log() if self._tail is None else self._tail
+    def log(self, start: int = 0) -> str:
+        """Give the end of what was written to standard error, from byte *start* on."""
+        return self._read_log(start) if self._tail is None else self._tail
 
-    def _read_log(self) -> str:
-        size = os.fstat(self._log.fileno()).st_size
-        tail = os.pread(self._log.fileno(), _TAIL, max(0, size - _TAIL))
+    def log_size(self) -> int:
+        """Tell how many bytes have been written to standard error."""
+        return os.fstat(self._log.fileno()).st_size
+
+    def _read_log(self, start: int = 0) -> str:
+        tail = os.pread(self._log.fileno(), _TAIL, max(start, self.log_size() - _TAIL))
         return tail.decode(errors="replace")
 
 

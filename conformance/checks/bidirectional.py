@@ -13,6 +13,8 @@ from conformance.tokens import Place
 
 if TYPE_CHECKING:
     from conformance.bench import Bench
+    from conformance.held import Held
+    from conformance.player import Player
 
 _NOT_SENT = "what arrived is not the descriptor that was sent"
 
@@ -80,10 +82,8 @@ def test_simultaneous(bench: Bench) -> None:
     for one, other in pairs:
         first.send(one)
         second.send(other)
-    first.flush()
-    second.flush()
+    here, there = _exchange(first, second, 15)
 
-    there, here = second.recv_all(15), first.recv_all(15)
     assert bench.order(there, tokens) == [*range(15)], "the second did not receive what was sent"
     assert bench.order(here, tokens) == [*range(15, 30)], "the first did not receive what was sent"
 
@@ -104,13 +104,19 @@ def test_both_flush(bench: Bench) -> None:
     first.send_many([first.open(ours)] * 400)
     second.send_many([second.open(theirs)] * 400)
 
-    asked = [
-        [peer.ask("flush"), *(peer.ask("recv") for _ in range(400))] for peer in (first, second)
-    ]
-    (_, *here), (_, *there) = [[pending.answer() for pending in all_] for all_ in asked]
+    here, there = _exchange(first, second, 400)
 
     assert bench.order(there, [ours]) == [0] * 400, "not all that the first sent has arrived"
     assert bench.order(here, [theirs]) == [0] * 400, "not all that the second sent has arrived"
+
+
+def _exchange(first: Player, second: Player, count: int) -> tuple[list[Held], list[Held]]:
+    """Have both flush and then receive *count*, at the same time."""
+    asked = [
+        [peer.ask("flush"), *(peer.ask("recv") for _ in range(count))] for peer in (first, second)
+    ]
+    (_, *here), (_, *there) = [[pending.answer() for pending in all_] for all_ in asked]
+    return here, there
 
 
 @must("bidirectional.not-to-oneself", "AnyEvent::FDpasser, t/basic_socketpair.t")

@@ -64,8 +64,9 @@ def test_each_its_own(bench: Bench) -> None:
 
     for mode in modes:
         first.send(first.open(bench.token(), *mode), close=True)
-    first.flush()
+    flushing = first.ask("flush")
     received = second.recv_all(10)
+    flushing.answer()
 
     assert [held.flags().nonblocking for held in received] == pattern, "O_NONBLOCK went astray"
 

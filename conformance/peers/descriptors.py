@@ -203,6 +203,7 @@ class Descriptors:
 
     def op_fork(self, request: Request) -> object:
         """Fork; the child goes on with other standard input and output."""
+        self._bury()
         pid = os.fork()
         if pid == 0:
             os.dup2(request["stdin"], 0)
@@ -213,6 +214,14 @@ class Descriptors:
             self._churn = None  # a child has no threads
             raise Forked
         return {"pid": pid}
+
+    def _bury(self) -> None:
+        """Collect what is left of children that have ended."""
+        try:
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        except ChildProcessError:
+            pass
 
     def reap(self) -> None:
         """Wait for the children, whose input ends before this one's."""

@@ -177,19 +177,19 @@ def skips(screen: Screen, results: Iterable[Result]) -> list[RenderableType]:
         variants: dict[str, list[Result]] = {}
         for result in members:
             variants.setdefault(result["id"], []).append(result)
-        reasoned = _hanging(1)
-        reasoned.add_row(screen.mark("skip").append(f" {len(members)}"), Text(reason, style="bold"))
-        listed = _hanging(6)
-        for check, of_it in variants.items():
-            listed.add_row(check, Text(failure.variants(of_it), style="dim"))
-        parts += [reasoned, listed]
+        count = screen.mark("skip").append(f" {len(members)}")
+        parts.append(_hanging(1, [(count, Text(reason, style="bold"))]))
+        named = {check: failure.variants(of_it) for check, of_it in variants.items()}
+        parts.append(_hanging(6, [(check, Text(w, style="dim")) for check, w in named.items()]))
     return parts
 
 
-def _hanging(indent: int) -> Table:
+def _hanging(indent: int, rows: Iterable[tuple[str | Text, Text]]) -> RenderableType:
     grid = Table.grid(padding=(0, 2, 0, 0))
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
+    for name, words in rows:
+        grid.add_row(name, words)
     return Padding(grid, (0, 0, 0, indent))
 
 

@@ -410,15 +410,16 @@ def test_flushing_an_empty_queue_does_nothing(pair: Pair) -> None:
 def test_two_peers_that_both_flush_do_not_wait_for_each_other(batch: int, make: Make) -> None:
     sent = make(7)
     passers = fdpass.pair(batch=batch)
-    with passers[0], passers[1]:
-        for passer in passers:
-            passer.send_many([sent[i % 7] for i in range(600)])
-        flushing = [Aside(passer.flush, SOON) for passer in passers]
-        for flush in flushing:
-            flush.result()
-        received = [receive(passer, 600) for passer in passers]
 
-    expected = [identity(sent[i % 7]) for i in range(600)]
+    def send_all_then_receive(passer: fdpass.Passer) -> list[tuple[int, int]]:
+        passer.send_many([sent[number % 7] for number in range(600)])
+        passer.flush(SOON)
+        return receive(passer, 600)
+
+    with passers[0], passers[1]:
+        threads = [Aside(send_all_then_receive, passer) for passer in passers]
+        received = [thread.result() for thread in threads]
+    expected = [identity(sent[number % 7]) for number in range(600)]
 
     assert received == [expected, expected]
 
@@ -638,8 +639,7 @@ def test_what_has_arrived_is_given_before_an_error_of_the_other_direction(
 
 def test_a_closed_passer_says_so_to_everything(make: Make) -> None:
     left, right = fdpass.pair()
-    left.send(make(1)[0])
-    right.recv_many(SOON) and close_all([])
+    right.send(make(1)[0])
     left.close()
     left.close()
     right.close()
@@ -658,3 +658,304 @@ def test_a_closed_passer_says_so_to_everything(make: Make) -> None:
             call()
 
     assert (left.closed, left.wants_write, left.queued) == (True, False, 0)
+
+
+def test_closing_closes_what_waits_and_says_so_if_that_was_queued(make: Make) -> None:
+    fd = make(1)[0]
+    left, right = fdpass.pair(batch=1)
+    count = fill_channel(left, fd)
+    right.send(fd)
+    left.flush_nowait()
+    with pytest.warns(ResourceWarning, match="1 descriptors were still queued"):
+        left.close()
+    received = receive(right, count - 1)
+    with pytest.raises(fdpass.ChannelEnded):
+        right.recv(SOON)
+    right.close()
+
+    assert received == [identity(fd)] * (count - 1)
+
+
+def test_closing_amid_a_message_is_told_at_both_ends(make: Make) -> None:
+    fd = make(1)[0]
+    left, right = fdpass.pair(batch=1)
+    while not left.wants_write:
+        left.send(fd, data=b"x" * 65536)
+    queued = left.queued
+    with pytest.warns(ResourceWarning, match="1 descriptors were still queued"):
+        left.close()
+    with right, pytest.raises(fdpass.DescriptorsLost, match="amid a message of 1"):
+        while True:
+            os.close(right.recv(SOON))
+
+    assert queued == 0
+
+
+def test_a_reader_is_told_when_another_thread_closes_its_passer(pair: Pair) -> None:
+    left, right = pair
+    receiving = Aside(insistent_recv, right)
+    busy = eventually(lambda: is_receiving(right))
+    right.close()
+    left.close()  # which wakes it up
+
+    assert busy
+
+    with pytest.raises(fdpass.PasserClosed):
+        receiving.result()
+
+
+def test_a_forgotten_passer_warns_and_closes_all_it_has(make: Make) -> None:
+    fd = make(1)[0]
+    left, right = fdpass.pair()
+    left.send_many([fd, fd])
+    os.close(right.recv(SOON))  # the other one stays in the inbox
+    left.close()
+    gc.disable()  # no cycle keeps it
+    try:
+        with pytest.warns(ResourceWarning, match=r"unclosed <fdpass.Passer on descriptor \d+, "):
+            del right
+    finally:
+        gc.enable()
+
+
+def test_a_forgotten_passer_is_closed_also_where_warnings_are_errors(apart: Apart) -> None:
+    def forget() -> None:
+        sys.stderr = open(os.devnull, "w")  # the interpreter tells of the error in __del__
+        left, right = fdpass.pair()
+        left.send_many([0, 0])
+        os.close(right.recv(SOON))
+        del left, right
+        gc.collect()
+        sys.stderr.close()
+        sys.stderr = sys.__stderr__
+
+    apart(forget)
+
+
+def test_the_context_manager_closes(make: Make) -> None:
+    left, right = fdpass.pair()
+    with pytest.raises(ZeroDivisionError), left as same, right:
+        assert same is left
+
+        raise ZeroDivisionError
+
+    assert (left.closed, right.closed) == (True, True)
+
+
+def test_the_repr_tells_what_it_is_and_what_waits(make: Make) -> None:
+    left, right = fdpass.pair(batch=4, survival="reserve")
+    with left, right:
+        right.send_many(make(3))
+        os.close(left.recv(SOON))
+        text = repr(left)
+        fd = left.fileno()
+
+    assert text == (
+        f"<fdpass.Passer on descriptor {fd}, bsd44, reserve, batch 4: 0 queued, 2 in the inbox>"
+    )
+    assert repr(left) == "<fdpass.Passer, closed>"
+
+
+@pytest.mark.parametrize("options", [{"batch": 0}, {"max_queued": -1}, {"survival": "luck"}])
+def test_options_out_of_range_are_refused_and_leave_nothing_open(options: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match="expected a|no survival mode"):
+        fdpass.pair(**options)  # type: ignore[arg-type]
+
+
+# -- processes
+
+
+def test_a_program_started_meanwhile_sees_no_descriptor_of_ours(make: Make) -> None:
+    fd = make(1)[0]
+    left, right = fdpass.pair(batch=1)
+    with left, right:
+        count = fill_channel(left, fd)
+        received = [right.recv(SOON)]
+        ours = identities([*received, left.fileno(), right.fileno()])
+        program = (
+            "import os\n"
+            "for fd in range(3, 256):\n"
+            "    try: print(*os.fstat(fd)[2:0:-1])\n"
+            "    except OSError: pass\n"
+        )
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            close_fds=False,
+            stdout=subprocess.PIPE,
+            check=True,
+            timeout=SOON,
+        )
+        close_all(received)
+        receive(right, count - 2)
+        left.flush(SOON)
+        receive(right, 1)
+    seen = {tuple(map(int, line.split())) for line in done.stdout.splitlines()}
+
+    assert seen & set(ours) == set()
+
+
+def test_a_forked_child_uses_the_other_end(apart: Apart) -> None:
+    def fork() -> None:
+        left, right = fdpass.pair()
+        reading, writing = os.pipe()
+        child = os.fork()
+        if not child:
+            left.close()
+            with right:
+                fd = right.recv(SOON)
+                os.write(fd, b"from the child")
+                right.send(fd)
+                right.flush(SOON)
+            os._exit(0)
+        right.close()
+        os.set_blocking(writing, False)
+        with left:
+            left.send(writing)
+            fd = left.recv(SOON)
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+        assert status == 0
+        assert os.read(reading, 64) == b"from the child"
+        assert not os.get_blocking(fd)
+
+        close_all([fd, reading, writing])
+
+    apart(fork)
+
+
+def test_a_forked_child_does_not_wait_for_locks_of_threads_it_has_not(apart: Apart) -> None:
+    def fork_amid_everything() -> None:
+        left, right = fdpass.pair()
+        held, go_on = threading.Event(), threading.Event()
+
+        def hold_all_locks() -> None:
+            with RESERVE.lock, left._reader, left._outbox.lock, left._inbox.lock:
+                held.set()
+                go_on.wait(SOON)
+
+        thread = threading.Thread(target=hold_all_locks)
+        thread.start()
+        held.wait(SOON)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # threads and fork: that is the test
+            child = os.fork()
+        if not child:
+            signal.alarm(int(SOON))
+            left.send(0)
+            os.close(right.recv(SOON))
+            right.send(0)
+            os.close(left.recv(SOON))
+            left.close()
+            right.close()
+            fdpass.pair()[0].close()
+            os._exit(0)
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        go_on.set()
+        thread.join(SOON)
+        left.close()
+        right.close()
+
+        assert status == 0
+
+    apart(fork_amid_everything)
+
+
+def test_a_signal_handler_interrupts_nothing_for_good(apart: Apart) -> None:
+    def in_a_storm_of_signals() -> None:
+        signals = []
+        signal.signal(signal.SIGALRM, lambda *_: signals.append(1))
+        signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0005)
+        left, right = fdpass.pair(batch=1)
+        with left, right:
+            left.send_many([0] * 500)
+            sending = threading.Thread(target=left.flush, args=(SOON,))
+            sending.start()
+            for _ in range(500):
+                os.close(right.recv(SOON))
+            sending.join()
+            try:
+                right.recv(0.05)
+                raise AssertionError("501 arrived")
+            except TimeoutError:
+                pass
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+        assert len(signals) > 20
+
+    apart(in_a_storm_of_signals)
+
+
+def test_a_handler_that_raises_ends_the_wait_and_harms_nothing(apart: Apart) -> None:
+    def interrupt() -> None:
+        def give_up(*_: object) -> None:
+            raise KeyboardInterrupt
+
+        signal.signal(signal.SIGALRM, give_up)
+        left, right = fdpass.pair()
+        with left, right:
+            signal.setitimer(signal.ITIMER_REAL, 0.02)
+            try:
+                right.recv(SOON)
+                raise AssertionError("something arrived")
+            except KeyboardInterrupt:
+                pass
+            left.send(0)
+            os.close(right.recv(SOON))
+
+    apart(interrupt)
+
+
+def test_descriptor_number_0_is_a_descriptor(apart: Apart) -> None:
+    def without_standard_input() -> None:
+        kept = os.dup(0)
+        left, right = fdpass.pair()
+        sent = files(2)
+        with left, right:
+            left.send_many(sent)
+            os.close(0)
+            first = right.recv(SOON)
+            rest = right.recv_many(SOON)
+            received = identities([first, *rest])
+            left.send(first)
+            again = right.recv(SOON)
+
+            assert first == 0
+            assert received == identities(sent)
+            assert identity(again) == identity(0)
+
+        close_all([*sent, *rest, again])
+        os.dup2(kept, 0)
+        os.close(kept)
+
+    apart(without_standard_input)
+
+
+# -- passers over passers
+
+
+@pytest.mark.parametrize("deep", [1, 2, 3])
+def test_a_passer_passes_over_a_passer(deep: int, make: Make) -> None:
+    sent = make(1)
+    with contextlib.ExitStack() as stack:
+        outer = [stack.enter_context(passer) for passer in fdpass.pair()]
+        for _ in range(deep):
+            ours, theirs = fdpass.pair()
+            outer[0].send(theirs)
+            theirs.close()
+            adopted = fdpass.adopt(outer[1].recv(SOON))
+            outer = [stack.enter_context(ours), stack.enter_context(adopted)]
+        outer[0].send(sent[0])
+        outer[1].send(sent[0])
+        received = taken([outer[1].recv(SOON), outer[0].recv(SOON)])
+
+    assert received == identities(sent * 2)
+
+
+def test_a_passer_goes_in_its_own_channel(pair: Pair) -> None:
+    left, right = pair
+    left.send(right)
+    fd = right.recv(SOON)
+    same = identity(fd) == identity(right.fileno())
+    os.close(fd)
+
+    assert same
