@@ -108,6 +108,11 @@ class Bench:
         heard = [token.heard() for token in tokens]
         return [next((i for i, said in enumerate(heard) if mark in said), None) for mark in marks]
 
+    @property
+    def peers_fork(self) -> bool:
+        """Whether the peer program is known to fork, and may be made use of by that."""
+        return self._nursery is not None
+
     # -- processes ----------------------------------------------------------------------------
 
     def start(self, *given: Mapping[str, int]) -> list[Player]:

@@ -6,17 +6,26 @@ It uses sendmsg and recvmsg directly, for the checks that say "a raw message" an
 from __future__ import annotations
 
 import array
+import errno
 import os
 import socket
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from .patience import Patience
     from .player import Openable
 
+Done = TypeVar("Done")
+
 _ROOM = socket.CMSG_SPACE(64 * array.array("i").itemsize) if hasattr(socket, "CMSG_SPACE") else 0
+# What the system says when it must recover first.
+_TRY_LATER = {errno.EAGAIN, errno.EWOULDBLOCK, errno.ENOBUFS} | {
+    getattr(errno, name) for name in ("ETOOMANYREFS",) if hasattr(errno, name)
+}
+_PAUSE = 0.002  # seconds
 
 
 class RawEnd:
@@ -24,13 +33,16 @@ class RawEnd:
 
     def __init__(self, end: socket.socket, patience: Patience) -> None:
         self._socket = end
-        self._socket.settimeout(patience.seconds())
+        self._patience = patience
+        # Tried, and not polled for: on Linux a socket with room may not count as writable.
+        self._socket.setblocking(False)
 
     def send(self, data: bytes, fds: Sequence[int] = ()) -> None:
         """Send one message; borrows *fds*, which are the harness' own."""
-        rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))
-        sent = self._socket.sendmsg([data], [rights] if fds else [])
-        self._socket.sendall(data[sent:])
+        rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
+        while data:
+            sent = self._persistently(lambda: self._socket.sendmsg([data], rights))  # noqa: B023
+            data, rights = data[sent:], []
 
     def send_opened(self, data: bytes, things: Sequence[Openable]) -> None:
         """Open tokens or files for writing, send them all in one message, and close our own."""
@@ -43,12 +55,22 @@ class RawEnd:
 
     def recv(self, size: int = 4096) -> tuple[bytes, list[int]]:
         """Receive at most *size* bytes of one message, and descriptors; the caller owns those."""
-        data, control, _, _ = self._socket.recvmsg(size, _ROOM)
+        data, control, _, _ = self._persistently(lambda: self._socket.recvmsg(size, _ROOM))
         fds = array.array("i")
         for level, kind, content in control:
             if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
                 fds.frombytes(content[: len(content) - len(content) % fds.itemsize])
         return data, list(fds)
+
+    def _persistently(self, call: Callable[[], Done]) -> Done:
+        deadline = self._patience.deadline()
+        while True:
+            try:
+                return call()
+            except OSError as error:
+                if error.errno not in _TRY_LATER or deadline.passed:
+                    raise
+                time.sleep(_PAUSE)
 
     def close(self) -> None:
         """Close this end."""

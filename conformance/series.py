@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from .bench import Bench
     from .held import Held
+    from .peer import Pending
     from .player import Player
 
 __tracebackhide__ = hidden
@@ -49,6 +50,7 @@ class Series:
         self.lost = 0
         self._arrived: list[Held] = []
         self._open: list[Held] = []
+        self._requests: list[Pending] = []
 
     @property
     def arrived(self) -> int:
@@ -58,15 +60,23 @@ class Series:
     # -- sending ------------------------------------------------------------------------------
 
     def send(self, count: int = 1) -> None:
-        """Send the next *count*, one at a time, and wait until the system has them."""
-        for request in [self._sender.send_later(held) for held in self.draw(count)]:
-            request.answer()
-        self._sender.flush()
+        """Send the next *count*, one at a time; those that find no room wait in the queue.
+
+        Nor does the harness wait: the channel may be too small for them before any is received.
+        """
+        self._requests += [self._sender.send_later(held) for held in self.draw(count)]
+        self._requests.append(self._sender.ask("flush"))
 
     def send_many(self, count: int) -> None:
-        """Send the next *count* together, and wait until the system has them."""
-        self._sender.send_many(self.draw(count))
-        self._sender.flush()
+        """Send the next *count* together; otherwise as :meth:`send`."""
+        fds = [held.number for held in self.draw(count)]
+        self._requests.append(self._sender.ask("send_many", fds=fds))
+        self._requests.append(self._sender.ask("flush"))
+
+    def all_handed_over(self) -> None:
+        """Wait until the system has all that was sent."""
+        while self._requests:
+            self._requests.pop(0).answer()
 
     def send_until_refused(self, most: int = 5000) -> None:
         """Send one after the other, at most *most*, until the sender's passer refuses one."""
@@ -98,6 +108,8 @@ class Series:
             due -= len(asked)
             for request in asked:
                 self._take(request.answer)
+        if self.arrived == self.sent:
+            self.all_handed_over()
 
     def receive_and_close(self, receiver: Player, count: int) -> None:
         """Receive the next *count*, and close them as they come."""
@@ -123,20 +135,19 @@ class Series:
         self._arrived += received
         self._open += received
 
-    def receive_to_the_end(self, receiver: Player) -> None:
-        """Receive until the peer has closed, and count in ``lost`` what was told to be lost."""
-        while True:
+    def receive_what_is_not_lost(self, receiver: Player) -> None:
+        """Receive and close all that was sent but what is told to be lost; that is counted.
+
+        Raises:
+            AssertionError: one never arrives, and nobody says that it is lost.
+
+        """
+        while self.arrived + self.lost < self.sent:
             try:
-                self._arrived.append(receiver.recv())
-            except PassFailed as failure:
-                if failure.condition == "peer-closed":
-                    return
-                if failure.condition != "lost":
-                    raise
-                self.lost += failure.details.get("lost") or 1
-            else:
-                self._open.append(self._arrived[-1])
-                self.close()
+                self._take(receiver.recv)
+            except Lost as loss:
+                self.lost += loss.count
+            self.close()
 
     def _take(self, receive: Callable[[], Held]) -> None:
         try:
@@ -144,9 +155,12 @@ class Series:
         except PassFailed as failure:
             number = f"descriptor {self.arrived + 1} of {self.sent}"
             if failure.condition == "lost":
-                raise AssertionError(f"{number} was lost: {failure}") from None
+                raise Lost(f"{number} was lost: {failure}", failure) from None
             if failure.condition not in NO_ROOM:
                 raise
+            for request in self._requests:
+                if request.has_answer:
+                    request.answer()  # why it was not sent says more
             raise NoRoom(f"{number} never arrived: {failure}") from None
         self._arrived.append(held)
         self._open.append(held)
@@ -169,9 +183,9 @@ class Series:
     # -- what the harness sees ----------------------------------------------------------------
 
     def wrong(self) -> str:
-        """Close all that arrived, and say what is wrong with its order; nothing: it is right.
+        """Close all that arrived, and say what is wrong with it; nothing: it is what was sent.
 
-        What was told to be lost may be missing.
+        What was told to be lost may be missing between two others.
         """
         self.close()
         skipped = 0
@@ -187,8 +201,7 @@ class Series:
                     f"another order than sent: number {place + 1} to arrive is not number "
                     f"{place + skipped + 1} sent, but one of file {page + 1} of {len(self._pages)}"
                 )
-        missing = self.sent - self.arrived - self.lost
-        return f"{missing} of {self.sent} are missing, and nobody says so" if missing > 0 else ""
+        return ""
 
     def _places(self) -> dict[int, int]:
         """Read from the files what arrived in which place."""
@@ -203,3 +216,11 @@ class Series:
 
 class NoRoom(AssertionError):
     """Nothing was received in time."""
+
+
+class Lost(AssertionError):
+    """The receiver says that descriptors are lost; ``count`` is how many, 1 if it does not say."""
+
+    def __init__(self, message: str, failure: PassFailed) -> None:
+        super().__init__(message)
+        self.count = int(failure.details.get("lost") or 1)

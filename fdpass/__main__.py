@@ -52,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     recv = commands.add_parser(
         "recv",
         help="listen at PATH, receive descriptors, and use them",
+        usage="fdpass recv [-h] [--count COUNT] [--timeout SECONDS] PATH [-- COMMAND [{}]...]",
         description="Without COMMAND, what can be read from each goes to standard output. With "
         "COMMAND, every {} becomes /dev/fd/N of all of them, and the command gets them open.",
     )
@@ -60,7 +61,6 @@ def _parser() -> argparse.ArgumentParser:
         "--count", type=_positive, help="receive this many (default: until the sender closes)"
     )
     _add_timeout(recv, "the sender")
-    recv.add_argument("run", metavar="COMMAND", nargs="*", help="after --: what to run with them")
     return parser
 
 
@@ -164,13 +164,19 @@ def _say_if_waiting(waits: bool, what: str) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; give the exit status."""
-    given = _parser().parse_args(argv)
+    words = list(sys.argv[1:] if argv is None else argv)
+    # Taken off here: argparse loses what follows -- where an option stands before it.
+    command: list[str] = []
+    if "--" in words and words[0] == "recv":
+        command = words[words.index("--") + 1 :]
+        words = words[: words.index("--")]
+    given = _parser().parse_args(words)
     try:
         if given.command == "doctor":
             return _doctor(as_json=given.json)
         if given.command == "send":
             return _send(given.path, given.files, given.mode, given.timeout)
-        return _recv(given.path, given.count, given.timeout, given.run)
+        return _recv(given.path, given.count, given.timeout, command)
     except (OSError, FdPassError, ValueError) as error:
         print(f"fdpass: {error}", file=sys.stderr)
         return 1

@@ -118,10 +118,11 @@ def connect(path: str | os.PathLike[str], timeout: float | None = 0, **options: 
 
     Raises:
         FileNotFoundError, ConnectionRefusedError: nobody listens there.
+        BlockingIOError: too many others wait to be accepted.
         OSError: the path is longer than the system allows; the message names the limit.
 
     """
-    name = os.fspath(path)
+    name = _name(path)
     chosen = backends.choose(options.get("backend", "auto"))
     deadline = None if timeout is None else monotonic() + timeout
     while True:
@@ -145,6 +146,13 @@ def _adopt_own(fd: int, options: dict[str, Any]) -> Passer:
         raise
 
 
+def _name(path: str | os.PathLike[str]) -> str:
+    name = os.fspath(path)
+    if "\0" in name:  # the system would take what stands before it
+        raise ValueError(f"embedded null character in path {name!r}")
+    return name
+
+
 def _named(error: OSError, path: str, backend: Backend) -> OSError:
     """Name the limit in the error of a path that is too long: found by trying shorter ones."""
     if error.errno is not None and error.errno != errno.ENAMETOOLONG:
@@ -165,20 +173,21 @@ def listen(path: str | os.PathLike[str], *, mode: int = 0o600, **options: Any) -
         OSError: EADDRINUSE, somebody listens there; ENAMETOOLONG, naming the limit.
 
     """
-    name = os.fspath(path)
+    name = _name(path)
     chosen = backends.choose(options.get("backend", "auto"))
-    fd = _bind(chosen, name)
-    try:
+    with chosen.alone(name):  # what is bound and does not listen yet looks stale
+        fd = _bind(chosen, name)
         try:
-            os.chmod(name, mode)
-            made = os.stat(name)
-            chosen.start(fd)
+            try:
+                os.chmod(name, mode)
+                made = os.stat(name)
+                chosen.start(fd)
+            except BaseException:
+                os.unlink(name)
+                raise
         except BaseException:
-            os.unlink(name)
+            os.close(fd)
             raise
-    except BaseException:
-        os.close(fd)
-        raise
     return Listener(chosen, fd, name, (made.st_dev, made.st_ino), options)
 
 
@@ -188,14 +197,18 @@ def _bind(backend: Backend, path: str) -> int:
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
             raise _named(error, path, backend) from None
-    found = os.lstat(path)
-    if not stat.S_ISSOCK(found.st_mode):
-        raise FileExistsError(errno.EEXIST, "a file that is no socket is there", path)
     try:
+        found = os.lstat(path)
+        if not stat.S_ISSOCK(found.st_mode):
+            raise FileExistsError(errno.EEXIST, "a file that is no socket is there", path)
         os.close(backend.connect(path))
+    except FileNotFoundError:
+        return backend.bind(path)  # its owner removed it just now
     except ConnectionRefusedError:
         _remove_stale(path, (found.st_dev, found.st_ino))
         return backend.bind(path)
+    except BlockingIOError:
+        pass  # alive, and busy
     raise OSError(errno.EADDRINUSE, "somebody listens there", path)
 
 
@@ -230,6 +243,7 @@ class Listener:
         self._identity = identity
         self._options = options
         self._process = os.getpid()
+        self._absolute = os.path.abspath(path)
         self.path = path
 
     def fileno(self) -> int:
@@ -262,9 +276,9 @@ class Listener:
         fd, self._fd = self._fd, -1
         if self._process == os.getpid():
             try:
-                found = os.lstat(self.path)
+                found = os.lstat(self._absolute)
                 if (found.st_dev, found.st_ino) == self._identity:
-                    os.unlink(self.path)
+                    os.unlink(self._absolute)
             except FileNotFoundError:
                 pass  # somebody removed it already
         os.close(fd)

@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 
 
 _PAUSE_LEAST, _PAUSE_MOST = 0.0005, 0.02  # seconds between tries, when the system must recover
+# Descriptors received ahead while flushing, at least.
+_LEAST_AHEAD = 1024
 
 _passers: weakref.WeakSet[Passer] = weakref.WeakSet()
 
@@ -75,6 +77,8 @@ class Passer:
         self._next = self._ready.popleft
         self._notes = self._inbox.notes
         self._reader = threading.Lock()
+        # What a peer with a queue like ours may be waiting to get rid of.
+        self._most_ahead = max(_LEAST_AHEAD, max_queued)
         self.batch = batch
         self.backend = backend.NAME
         self.survival = way.NAME
@@ -178,7 +182,7 @@ class Passer:
         """Wait until the queue is empty, for *timeout* seconds at most (None: for ever).
 
         While the channel is full, what arrives goes into the inbox, so that two peers which both
-        flush do not wait for each other.
+        flush do not wait for each other, if neither queues more than the other's *max_queued*.
 
         Raises:
             TimeoutError: something still waits; it stays queued.
@@ -215,7 +219,7 @@ class Passer:
             return False
         try:
             # Asked under the lock: a reader looks into the inbox under it before it waits.
-            if self._reader.locked() or len(self._ready) > 1024:
+            if self._reader.locked() or len(self._ready) > self._most_ahead:
                 return False
             return self._inbox.fill_all()
         finally:

@@ -91,8 +91,16 @@ class Peek:
                     break
             close_all(fds)
             if not RESERVE.free():
+                if in_hand:
+                    # What stands before the next message needs no slot, and lets those go that
+                    # have come already, which occupy some.
+                    first = _bytes_of(data, in_hand)
+                    endpoint.discard(len(first))
+                    return first, [], False
                 self._convict_or_wait(data, in_hand, len(fds), cut=cut)
-                return endpoint.receive(count)
+                taken = endpoint.receive(count)  # may be refused, and has to be tried again then
+                self._suspected = 0
+                return taken
         try:
             endpoint.discard(count)
         except BaseException:
@@ -114,7 +122,6 @@ class Peek:
         else:
             self._suspected += 1
             if self._suspected >= _CONVICTIONS:
-                self._suspected = 0
                 return
         raise TableFull(
             errno.EMFILE, f"{due} descriptors wait in the channel, and there is room for {came}"
@@ -127,15 +134,30 @@ def own_bytes(data: bytes, in_hand: int) -> bool:
     return len(parts) > in_hand and bool(parts[-1])
 
 
+def _bytes_of(data: bytes, in_hand: int) -> bytes:
+    """Give those of *data* that *in_hand* descriptors still wait for."""
+    rest = data.split(b"\0", in_hand)[in_hand:]
+    return data[: len(data) - len(rest[0])] if rest else data
+
+
 def _peek_wider(endpoint: Endpoint, fds: list[int]) -> tuple[bytes, list[int], bool]:
     """Peek with ever more room, until the bytes do not fill it: see Peek.take."""
     size = _BYTES
     while True:
         close_all(fds)
         size *= 4
-        data, fds, cut = endpoint.peek(size)
+        data, fds, cut = _peek_again(endpoint, size)
         if len(data) < size or size >= _MOST_BYTES:
             return data, fds, cut
+
+
+def _peek_again(endpoint: Endpoint, size: int) -> tuple[bytes, list[int], bool]:
+    # A peek has shown that something is there, so "would block" can only be spurious.
+    while True:
+        try:
+            return endpoint.peek(size)
+        except BlockingIOError:
+            endpoint.wait(read=True, write=False, timeout=0.1)
 
 
 class Hold:

@@ -283,6 +283,23 @@ def test_close_on_exec(bench: Bench) -> None:
     assert received.flags().cloexec, "what was received would be inherited over exec"
 
 
+@should(
+    "bidirectional.close-on-exec-all",
+    "POSIX.1-2024 XSH recvmsg, MSG_CMSG_CLOEXEC: all descriptors",
+    needs=("flags", "send_many"),
+)
+def test_close_on_exec_all(bench: Bench) -> None:
+    """Each of several descriptors that were sent together is close-on-exec."""
+    first, second = bench.join(batch=4)
+    opened = first.open_all(bench.tokens(4))
+
+    first.send_many(opened)
+    first.flush()
+    received = second.recv_all(4)
+
+    assert [held.flags().cloexec for held in received] == [True] * 4, "some would be inherited"
+
+
 # -- who has it open ------------------------------------------------------------------------------
 
 

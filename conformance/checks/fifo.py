@@ -30,8 +30,9 @@ def test_order(bench: Bench) -> None:
 
     for held in first.open_all(tokens):
         first.send(held)
-    first.flush()
+    flushed = first.ask("flush")
     received = second.recv_all(60)
+    flushed.answer()
 
     assert bench.order(received, tokens) == list(range(60)), "another order than sent"
 
@@ -79,16 +80,16 @@ def test_three_then_two(bench: Bench) -> None:
 def test_both_directions(bench: Bench) -> None:
     """Each direction keeps its own order while both are in use.
 
-    The sends of the two peers alternate, and all of them are made before the first receive.
+    In each round both have sent before either receives.
     """
     first, second = bench.join()
     there, back = Series(bench, first), Series(bench, second)
 
-    for _ in range(8):
-        there.send(2)
-        back.send(3)
-    there.receive(second)
-    back.receive(first)
+    for _ in range(5):
+        there.send(3)
+        back.send(4)
+        there.receive(second)
+        back.receive(first)
 
     assert not (wrong := there.wrong()), f"from the first: {wrong}"
     assert not (wrong := back.wrong()), f"from the second: {wrong}"
@@ -196,7 +197,7 @@ def test_recv_many(bench: Bench) -> None:
     tokens = bench.tokens(10)
     for held in first.open_all(tokens):
         first.send(held)
-    first.flush()
+    first.ask("flush")
 
     received = second.recv_many()
     while len(received) < 10:
@@ -233,7 +234,8 @@ def test_sender_closes(bench: Bench) -> None:
     """What was sent before the sender closed its end arrives, all of it and in order."""
     first, second = bench.join()
     series = Series(bench, first)
-    series.send(10)
+    series.send(5)
+    series.all_handed_over()
 
     first.drop()
     series.receive(second)
@@ -250,7 +252,8 @@ def test_sender_dies(bench: Bench) -> None:
     """
     first, second = bench.join()
     series = Series(bench, first)
-    series.send(10)
+    series.send(5)
+    series.all_handed_over()
 
     first.kill()
     series.receive(second)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from conformance.errors import PassFailed
+from conformance.patience import WITHIN
 from conformance.requirement import must, should
 
 if TYPE_CHECKING:
@@ -96,13 +97,22 @@ def test_waiting_recv_wakes(bench: Bench) -> None:
     """A receive that waits is answered when the other peer sends."""
     first, second = bench.join()
     token = bench.token()
-    sent = first.open(token)
+    waiting = _both_wait(first, second)
 
-    waiting = second.ask("recv")
-    first.send(sent)
+    deadline = bench.patience.deadline(WITHIN / 2)
+    first.send(first.open(token))
     first.flush()
+    received = waiting.answer()
 
-    assert token.is_written_by(waiting.answer()), _NOT_SENT
+    assert not deadline.passed, "it was not woken, and looked again when its time was over"
+    assert token.is_written_by(received), _NOT_SENT
+
+
+def _both_wait(first: Player, second: Player) -> Pending:
+    """Have both wait for each other; the first one soon gives up."""
+    waiting = second.ask("recv")
+    first.condition_of("recv", 0.02)
+    return waiting
 
 
 @must(
@@ -140,8 +150,8 @@ def test_stopped_while_waiting(bench: Bench) -> None:
     first, second = bench.join()
     token = bench.token()
     sent = first.open(token)
+    waiting = _both_wait(first, second)
 
-    waiting = second.ask("recv")
     second.stop()
     first.send(sent)
     first.flush()
@@ -294,12 +304,14 @@ def test_busy_recv_times_out(bench: Bench) -> None:
 def test_peer_close_wakes(bench: Bench) -> None:
     """A receive that waits is told when the other peer closes its end."""
     first, second = bench.join()
+    waiting = _both_wait(first, second)
 
-    waiting = second.ask("recv")
+    deadline = bench.patience.deadline(WITHIN / 2)
     first.drop()
 
     with second.expects("peer-closed"):
         waiting.answer()
+    assert not deadline.passed, "it was not woken, and looked again when its time was over"
 
 
 @must("nonblocking.peer-dies", "AnyEvent::FDpasser, t/child_dies.t")

@@ -63,10 +63,11 @@ def test_order(bench: Bench) -> None:
     ours, theirs = _joined_over(first, second)
     there, back = Series(bench, ours), Series(bench, theirs)
 
-    there.send(15)
-    back.send(15)
-    there.receive(theirs)
-    back.receive(ours)
+    for _ in range(4):
+        there.send(4)
+        back.send(4)
+        there.receive(theirs)
+        back.receive(ours)
 
     assert not (wrong := there.wrong()), f"to the one who got it: {wrong}"
     assert not (wrong := back.wrong()), f"from the one who got it: {wrong}"

@@ -53,10 +53,15 @@ def main(*, names: Sequence[str], full: bool, odd: bool, workers: int, plain: bo
     screen = Screen(plain=plain)
     with tempfile.TemporaryDirectory(prefix="systems-") as folder:
         library = _library(folder)
-        jobs = [_job(mutant, library, full=full) for mutant in mutants]
+        # The whole catalogue is run once on each fault, however many checks are to catch it.
+        faults = {mutant.name: mutant for mutant in mutants}.values() if full else mutants
+        jobs = [_job(mutant, library, full=full) for mutant in faults]
         jobs += [_odd_job(system, library) for system in oddities]
         trials = _all(screen, jobs, workers)
-    tried, odd_ones = trials[: len(mutants)], trials[len(mutants) :]
+    tried, odd_ones = trials[: len(faults)], trials[len(faults) :]
+    if full:
+        by_name = {trial.name: trial for trial in tried}
+        tried = [by_name[mutant.name].seen_by(mutant) for mutant in mutants]
     musts = [entry for entry in entries.entries() if entry["level"] == "MUST"]
     screen.show(*(matrix.whole(screen, tried, musts) if full else matrix.diagonal(screen, tried)))
     if odd_ones:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rich.columns import Columns
 from rich.table import Table
 from rich.text import Text
 
@@ -55,30 +56,29 @@ def _said(trial: Trial) -> str:
 def whole(
     screen: Screen, trials: Sequence[Trial], entries: Sequence[Entry]
 ) -> list[RenderableType]:
-    """Draw all mutants against all checks; a column is one character wide."""
-    caught, also, not_ = ("#", "x", ".") if screen.plain else ("█", "x", "·")
-    header = Text()
-    for digit in range(2):
-        for number in range(len(entries)):
-            header.append(_gap(entries, number)).append(f"{number + 1:02d}"[-2:][digit])
-        header.append("\n"[digit:])
-    table = Table(box=screen.box, border_style="dim", header_style="bold")
-    table.add_column(Text("\nmutant"), no_wrap=True)
-    table.add_column(header, no_wrap=True)
+    """Draw all faults against all checks; a column is one character wide."""
+    caught, missed, also, not_ = ("#", "?", "x", ".") if screen.plain else ("█", "?", "x", "·")
+    rows: dict[str, list[Trial]] = {}
     for trial in trials:
-        row, failed = Text(), trial.failed()
+        rows.setdefault(trial.name, []).append(trial)
+    room = max(map(len, rows), default=0)
+    lines = [Text(" " * (room + 2), "dim") for _ in range(2)]
+    for number in range(len(entries)):
+        for line, digit in zip(lines, f"{number + 1:02d}"[-2:], strict=True):
+            line.append(_gap(entries, number) + digit)
+    for name, members in rows.items():
+        line = Text(f"{name:<{room}}  ")
         for number, entry in enumerate(entries):
-            mark, style = (also, "yellow") if entry["id"] in failed else (not_, "dim")
-            if entry["id"] == trial.check:
-                mark, style = (caught, "green") if trial.outcome == CAUGHT else ("?", "bold red")
-            row.append(_gap(entries, number)).append(mark, style)
-        table.add_row(trial.name, row)
-    lines = [Text(f"{caught} caught by the check it is for   {also} also fails   {not_} passes")]
-    lines += [
-        Text(f"{number:3d} ", "dim").append(entry["id"], "default")
-        for number, entry in enumerate(entries, start=1)
-    ]
-    return ["", table, *lines]
+            mark, style = (also, "yellow") if entry["id"] in members[0].failed() else (not_, "dim")
+            for trial in members:
+                if trial.check == entry["id"]:
+                    good = trial.outcome == CAUGHT
+                    mark, style = (caught, "green") if good else (missed, "bold red")
+            line.append(_gap(entries, number)).append(mark, style)
+        lines.append(line)
+    marks = f"{caught} caught by the check it is for   {missed} not so   {also} also fails"
+    legend = [f"{number:2d} {entry['id']}" for number, entry in enumerate(entries, start=1)]
+    return ["", *lines, "", Text(f"{marks}   {not_} passes"), "", Columns(legend, padding=(0, 3))]
 
 
 def _gap(entries: Sequence[Entry], number: int) -> str:

@@ -144,89 +144,101 @@ class ChildClears(ReferencePeer):
         return super().op_send(request)
 
 
-MUTANTS = [
+MUTANTS = (
     Mutant(
-        "opens-nonblocking",
+        "OpensNonblocking",
         "status.default-blocking",
         because="a fresh descriptor has O_NONBLOCK set",
         peer=OpensNonblocking,
     ),
+    Mutant("Clears", "status.passed-set", because="O_NONBLOCK was lost on the way", peer=Clears),
+    Mutant("Sets", "status.passed-clear", because="O_NONBLOCK was set on the way", peer=Sets),
     Mutant(
-        "clears",
-        "status.passed-set",
-        because="O_NONBLOCK was lost on the way",
-        peer=Clears,
-    ),
-    Mutant(
-        "sets",
-        "status.passed-clear",
-        because="O_NONBLOCK was set on the way",
-        peer=Sets,
-    ),
-    Mutant(
-        "all-like-the-first",
+        "AllLikeTheFirst",
         "status.each-its-own",
         because="O_NONBLOCK went astray",
         peer=AllLikeTheFirst,
     ),
     Mutant(
-        "clears-on-return",
+        "ClearsOnReturn",
         "status.passed-back",
         because="O_NONBLOCK has changed",
         peer=ClearsOnReturn,
     ),
     Mutant(
-        "clears-sockets",
+        "ClearsSockets",
         "status.socket",
         because="O_NONBLOCK of a socket has changed",
         peer=ClearsSockets,
     ),
     Mutant(
-        "reopens-what-is-set-later",
+        "Reopens",
         "status.sender-sets-later",
         because="O_NONBLOCK is not shared with the receiver",
         peer=Reopens,
     ),
     Mutant(
-        "reopens-what-is-cleared-later",
+        "Reopens",
         "status.receiver-clears-later",
         because="O_NONBLOCK is not shared with the sender",
         peer=Reopens,
     ),
+    Mutant("Reopens", "status.changed-in-flight", because="as it was when sent", peer=Reopens),
     Mutant(
-        "reopens-what-changes-in-flight",
-        "status.changed-in-flight",
-        because="as it was when sent",
-        peer=Reopens,
+        "ClearsAppend", "status.append", because="O_APPEND was lost on the way", peer=ClearsAppend
     ),
     Mutant(
-        "clears-append",
-        "status.append",
-        because="O_APPEND was lost on the way",
-        peer=ClearsAppend,
-    ),
-    Mutant(
-        "reopens-for-both",
+        "ReopensForBoth",
         "status.access-mode",
         because="opened for reading only can be written",
         peer=ReopensForBoth,
     ),
     Mutant(
-        "fork-clears",
+        "ForkClears",
         "status.fork-keeps",
         because="O_NONBLOCK was lost by the fork",
         peer=ForkClears,
     ),
     Mutant(
-        "child-clears",
+        "ChildClears",
         "status.fork-then-pass",
         because="O_NONBLOCK was changed by a fork and passing",
         peer=ChildClears,
     ),
     Mutant(
-        "like-the-channel",
+        "LikeTheChannel",
         "status.nonblocking-channel",
         because="O_NONBLOCK of the channel has rubbed off",
         peer=LikeTheChannel,
     ),
-]
+    Mutant(
+        "clears-nonblock",
+        "status.passed-set",
+        because="O_NONBLOCK was lost on the way",
+        system="clears-nonblock",
+    ),
+    Mutant(
+        "sets-nonblock",
+        "status.passed-clear",
+        because="O_NONBLOCK was set on the way",
+        system="sets-nonblock",
+    ),
+    Mutant(
+        "toggles-passed-sockets",
+        "status.socket",
+        because="O_NONBLOCK of a socket has changed",
+        system="toggles-passed-sockets",
+    ),
+    Mutant(
+        "clears-append",
+        "status.append",
+        because="O_APPEND was lost on the way",
+        system="clears-append",
+    ),
+    Mutant(
+        "fork-clears-nonblock",
+        "status.fork-keeps",
+        because="O_NONBLOCK was lost by the fork",
+        system="fork-clears-nonblock",
+    ),
+)

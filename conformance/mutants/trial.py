@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from conformance.report import model
@@ -59,6 +59,10 @@ class Trial:
             for result in self.results
             if result["id"] == self.check and result["verdict"] in {"fail", "error"}
         ]
+
+    def seen_by(self, mutant: Mutant) -> Trial:
+        """Give the same trial, as it looks for another check that is to catch this fault."""
+        return replace(self, check=mutant.check, because=mutant.because)
 
     def failed(self) -> set[str]:
         """Give the ids of all checks that failed."""

@@ -65,6 +65,7 @@ class Churn:
             time.sleep(0.0001)
             for fd in opened:
                 os.close(fd)
+            time.sleep(0.0001)  # or there would hardly ever be a moment with a free slot
         self._ended.release()
 
 

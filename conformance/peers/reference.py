@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 
@@ -80,7 +81,11 @@ class ReferencePeer(Descriptors):
 
     def op_adopt(self, request: Request) -> object:
         """Make a passer of a descriptor, which it takes over."""
-        return {"passer": self._name("p", fdpass.adopt(request["fd"], **_options(request)))}
+        try:
+            passer = fdpass.adopt(request["fd"], **_options(request))
+        except ValueError as refusal:  # that it is no socket may be what the check is to find
+            raise OSError(errno.ENOTSOCK, str(refusal)) from None
+        return {"passer": self._name("p", passer)}
 
     def op_pair(self, request: Request) -> object:
         """Make both ends of a channel."""

@@ -11,6 +11,7 @@ import sys
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from contextlib import AbstractContextManager
     from typing import Protocol
 
     class Endpoint(Protocol):
@@ -59,6 +60,9 @@ if TYPE_CHECKING:
         def adopt(self, fd: int) -> Endpoint:
             """Take over a connected descriptor; refuse, and leave open, one of another kind."""
 
+        def alone(self, path: str) -> AbstractContextManager[None]:
+            """Keep out others who begin to listen in the same directory, if that can be done."""
+
         def bind(self, path: str) -> int:
             """Create a listening descriptor at *path*, not yet reachable; the caller owns it."""
 
@@ -69,7 +73,7 @@ if TYPE_CHECKING:
             """Accept one connection; the caller owns it."""
 
         def connect(self, path: str) -> int:
-            """Connect to *path*; the caller owns the descriptor."""
+            """Connect to *path* without waiting; the caller owns the descriptor."""
 
         def longest_path(self, path: str) -> int:
             """Give how many bytes of *path* this system takes."""

@@ -9,21 +9,22 @@ Source: RFC 3542 section 20 (the macros), recvmsg(2), unix(7).
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import select
 import socket
 import stat
 from array import array
-from contextlib import closing
+from contextlib import closing, contextmanager
 from functools import partial
-from time import monotonic
+from time import monotonic, sleep
 
 from ..errors import DescriptorsLost
 from ..table import close_all
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import TypeVar
 
     from _typeshed import ReadableBuffer
@@ -59,6 +60,7 @@ MOST_PER_MESSAGE = 1024
 # Credentials may stand in the same buffer, before the descriptors.
 _CREDENTIALS = 256
 _PROBE_WITHIN = 2.0  # seconds
+_ALONE_WITHIN = 1.0
 
 # What sendmsg says when the system must recover first. OpenBSD reports too many descriptors in
 # flight as EMFILE, though sending needs no slot (uipc_usrreq.c, unp_internalize).
@@ -185,6 +187,29 @@ def _kind(fd: int) -> str:
     return f"of mode {mode:o}"
 
 
+@contextmanager
+def alone(path: str) -> Iterator[None]:
+    """Keep out others who begin to listen in the same directory, as far as that can be done."""
+    try:
+        directory = os.open(os.path.dirname(path) or ".", os.O_RDONLY)
+    except OSError:
+        yield
+        return
+    try:
+        deadline = monotonic() + _ALONE_WITHIN
+        while monotonic() < deadline:
+            try:
+                fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                sleep(0.01)
+            except OSError:
+                break
+        yield
+    finally:
+        os.close(directory)
+
+
 def bind(path: str) -> int:
     """Bind a Unix stream socket to *path*; nobody can connect before :func:`start`."""
     with closing(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)) as sock:
@@ -216,9 +241,12 @@ def accept(listener: int) -> int:
 
 
 def connect(path: str) -> int:
-    """Connect to *path*; the caller owns the descriptor."""
+    """Connect to *path*, or say at once that the listener is too busy; the caller owns it."""
     with closing(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)) as sock:
+        # A blocking connect would wait for room in the backlog, however long that takes (Linux).
+        sock.setblocking(False)
         sock.connect(path)
+        sock.setblocking(True)
         return sock.detach()
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import fdpass
 from fdpass.tests.descriptors import close_all, files, table
 
 if TYPE_CHECKING:
@@ -51,6 +52,13 @@ def make() -> Iterator[Callable[[int], list[int]]]:
 
     yield make
     close_all(made)
+
+
+@pytest.fixture
+def pair() -> Iterator[tuple[fdpass.Passer, fdpass.Passer]]:
+    left, right = fdpass.pair()
+    with left, right:
+        yield left, right
 
 
 @pytest.fixture

@@ -6,10 +6,13 @@ import os
 import resource
 import tempfile
 import time
-from typing import TYPE_CHECKING
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
+
+E = TypeVar("E", bound=BaseException)
 
 # Long enough for a machine under load; nothing waits for it when all is well.
 SOON = 20.0
@@ -74,6 +77,18 @@ def fill(leave: int = 0) -> list[int]:
     for _ in range(leave):
         os.close(held.pop())
     return held
+
+
+@contextmanager
+def raised(kind: type[E]) -> Iterator[list[E]]:
+    """Expect an error, where there is no pytest; it will be in the list."""
+    caught: list[E] = []
+    try:
+        yield caught
+    except kind as error:
+        caught.append(error)
+        return
+    raise AssertionError(f"no {kind.__name__} was raised")
 
 
 def eventually(condition: Callable[[], object]) -> bool:

@@ -121,7 +121,9 @@ def test_a_refusal_at_any_call_is_only_a_delay(
 ) -> None:
     sent = make(3)
     for when in product([True, False], repeat=5):
-        script = [step for refuse in when for step in ([error, cut] if refuse else [cut])]
+        script: list[int | OSError] = []
+        for refuse in when:
+            script += [error, cut] if refuse else [cut]
         box, endpoint = outbox(*script, batch=batch)
         for fd in sent:
             submit(box, [fd], b"text")

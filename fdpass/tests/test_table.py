@@ -99,11 +99,13 @@ def test_it_occupies_what_it_can_get_and_the_rest_when_there_is_room(apart: Apar
 
             reserve.want(3)
 
-            assert reserve.is_short == (leave < 4), leave
-            assert reserve.occupy() == (leave >= 4), leave
-            assert len(fill_up := fill()) == (leave if leave < 2 else max(0, leave - 4)), leave
+            short, occupied = reserve.is_short, reserve.occupy()
+            rest = fill()
 
-            close_all(fill_up)
+            assert (short, occupied) == (leave < 4, leave >= 4), leave
+            assert len(rest) == (leave if leave < 2 else max(0, leave - 4)), leave
+
+            close_all(rest)
             close_all(held)
 
             assert reserve.occupy(), leave

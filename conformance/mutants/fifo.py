@@ -1,0 +1,173 @@
+"""Passers that change the order of descriptors, repeat one, or drop one."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+
+from conformance.peers.reference import ReferencePeer
+
+from .mutant import HASTY, Mutant
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from conformance.peers.session import Request
+
+_ORDER = "another order than sent"
+
+
+class Swapper(ReferencePeer):
+    """Holds every first one back until the second has gone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._held = -1
+
+    def op_send(self, request: Request) -> object:
+        """Hold one back, or send this and then the one held back."""
+        if self._held < 0:
+            self._held = os.dup(request["fd"])
+            return {}
+        super().op_send(request)
+        self.passer(request).send(self._held, close=True)
+        self._held = -1
+        return {}
+
+
+class LateWaker(ReferencePeer):
+    """Gives the second of two first when it has had to wait for them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._next: list[int] = []
+
+    def op_recv(self, request: Request) -> object:
+        """Receive what is there, or wait for two."""
+        passer = self.passer(request)
+        if self._next:
+            return {"fd": self._next.pop()}
+        with suppress(BlockingIOError):
+            return {"fd": passer.recv_nowait()}
+        self._next = [passer.recv(request["timeout"]) for _ in range(2)]
+        return {"fd": self._next.pop()}
+
+
+class NewestPortionFirst(ReferencePeer):
+    """Takes what has just arrived before what an earlier look has left over."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._left: list[int] = []
+
+    def op_recv(self, request: Request) -> object:
+        """Look again, and put what is there before the rest."""
+        arrived = []
+        if self._left:
+            with suppress(BlockingIOError):
+                while True:
+                    arrived.append(self.passer(request).recv_nowait())
+        else:
+            arrived = self.passer(request).recv_many(request["timeout"])
+        self._left[:0] = arrived
+        return {"fd": self._left.pop(0)}
+
+
+class OneOrderForBoth(ReferencePeer):
+    """Gives the second first of the two that crossed what it has sent itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._next: list[int] = []
+        self._has_sent = False
+
+    def op_send(self, request: Request) -> object:
+        """Send it, and remember that."""
+        self._has_sent = True
+        return super().op_send(request)
+
+    def op_recv(self, request: Request) -> object:
+        """Receive the next one, or the next but one."""
+        if self._next:
+            return {"fd": self._next.pop()}
+        if self._has_sent:
+            self._has_sent = False
+            self._next = [self.passer(request).recv(request["timeout"])]
+        return super().op_recv(request)
+
+
+class RepeatsLast(ReferencePeer):
+    """Sends the last one again when it closes its end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._last = -1
+
+    def op_send(self, request: Request) -> object:
+        """Send it, and remember it."""
+        self._last = request["fd"]
+        return super().op_send(request)
+
+    def op_drop(self, request: Request) -> object:
+        """Send once more."""
+        if self._last >= 0:
+            self.passer(request).send(self._last)
+            self._last = -1
+        return super().op_drop(request)
+
+
+class RotatesLongArrays(ReferencePeer):
+    """Puts the first of more than twenty-eight last."""
+
+    def op_send_many(self, request: Request) -> object:
+        """Send several."""
+        fds = request["fds"]
+        if len(fds) > 28:
+            fds = [*fds[1:], fds[0]]
+        self.passer(request).send_many(fds)
+        return {}
+
+
+class RemainderFirst(ReferencePeer):
+    """Sends first what does not fill a message."""
+
+    def op_send_many(self, request: Request) -> object:
+        """Send the remainder, and then the rest."""
+        passer, fds = self.passer(request), request["fds"]
+        full = len(fds) - len(fds) % passer.batch
+        passer.send_many(fds[full:])
+        passer.send_many(fds[:full])
+        return {}
+
+
+class QueueOfLifo(ReferencePeer):
+    """Hands over first what was queued last."""
+
+    def op_send(self, request: Request) -> object:
+        """Send it, or put it at the head of the queue."""
+        super().op_send(request)
+        queue = self.passer(request)._outbox._queue
+        if queue:
+            queue.appendleft(queue.pop())
+        return {}
+
+
+MUTANTS = (
+    Mutant("Swapper", "fifo.order", because=_ORDER, peer=Swapper),
+    Mutant("LateWaker", "fifo.received-first", because=_ORDER, peer=LateWaker),
+    Mutant("NewestPortionFirst", "fifo.three-then-two", because=_ORDER, peer=NewestPortionFirst),
+    Mutant("OneOrderForBoth", "fifo.both-directions", because=_ORDER, peer=OneOrderForBoth),
+    Mutant("RepeatsLast", "fifo.never-twice", because="and it succeeded", peer=RepeatsLast),
+    Mutant("reverses-arrays", "fifo.many-at-once", because=_ORDER, system="reverses-arrays"),
+    Mutant("RotatesLongArrays", "fifo.array-order", because=_ORDER, peer=RotatesLongArrays),
+    Mutant("RemainderFirst", "fifo.mixed-sizes", because=_ORDER, peer=RemainderFirst),
+    Mutant("QueueOfLifo", "fifo.beyond-the-channel", because=_ORDER, peer=QueueOfLifo),
+    Mutant("stacks-messages", "fifo.order", because=_ORDER, system="stacks-messages"),
+    Mutant("repeats", "fifo.order", because=_ORDER, system="repeats"),
+    Mutant(
+        "drops-at-close",
+        "fifo.sender-closes",
+        because="descriptor 1 of 5 was lost",
+        system="drops-at-close",
+        timeout_scale=HASTY,
+    ),
+)

@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from conformance.entries import entries
+from conformance.mutants import for_check, systems
+from conformance.mutants.__main__ import _verdict
+from conformance.mutants.catalogue import MUTANTS
+from conformance.mutants.faults import Spoiler
+from conformance.mutants.mutant import Mutant
+from conformance.mutants.trial import CAUGHT, NOT_TRIED, OTHERWISE, SURVIVED, Trial, try_mutant
+from conformance.report.screen import Screen
+
+_BY_NAME = {mutant.name: mutant for mutant in MUTANTS}
+_ANY = "bidirectional.first-to-second"
+
+
+def _trial(outcome: str) -> Trial:
+    trouble = "the machine is on fire" if outcome == OTHERWISE else ""
+    return Trial("name", "Is broken.", _ANY, "so", 1.0, trouble=trouble)
+
+
+# -- the catalogue
+
+
+def test_every_must_has_a_mutant() -> None:
+    without = [
+        entry["id"]
+        for entry in entries()
+        if entry["level"] == "MUST" and not for_check(entry["id"])
+    ]
+
+    assert without == []
+
+
+def test_every_mutant_is_for_a_check_that_exists() -> None:
+    ids = {entry["id"] for entry in entries()}
+
+    assert [mutant.name for mutant in MUTANTS if mutant.check not in ids] == []
+
+
+def test_every_faulty_system_has_to_be_caught() -> None:
+    named = {mutant.system for mutant in MUTANTS}
+
+    assert [system.name for system in systems.FAULTY if system.name not in named] == []
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: f"{mutant.name}-{mutant.check}")
+def test_a_mutant_says_what_is_wrong_with_it(mutant: Mutant) -> None:
+    assert mutant.fault.endswith(".")
+    assert mutant.because
+
+
+def test_a_mutant_is_either_a_passer_or_a_system() -> None:
+    with pytest.raises(ValueError, match="a faulty peer or a faulty system"):
+        Mutant("Nothing", _ANY, because="nothing")
+
+
+def test_the_names_are_told_to_explain() -> None:
+    assert "Echo" in for_check("bidirectional.not-to-oneself")
+
+
+# -- a trial
+
+
+def test_a_faulty_peer_is_caught() -> None:
+    trial = try_mutant(_BY_NAME["Echo"], "no library")
+
+    assert trial.outcome == CAUGHT, (trial.trouble, trial.said)
+
+
+def test_a_sound_peer_survives() -> None:
+    sound = Mutant("Sound", _ANY, because="anything", peer=Spoiler)
+
+    assert try_mutant(sound, "no library").outcome == SURVIVED
+
+
+def test_a_system_that_cannot_be_built_is_not_tried() -> None:
+    trial = try_mutant(_BY_NAME["reopens"], "there is no C compiler")
+
+    assert (trial.outcome, trial.lack) == (NOT_TRIED, "there is no C compiler")
+
+
+def test_a_mutant_that_dies_for_another_reason_is_not_caught() -> None:
+    echo = _BY_NAME["Echo"]
+    mistaken = Mutant(echo.name, echo.check, because="because of the moon", peer=echo.peer)
+
+    assert try_mutant(mistaken, "no library").outcome == OTHERWISE
+
+
+# -- the runner
+
+
+@pytest.mark.parametrize("outcome", [SURVIVED, OTHERWISE])
+def test_the_runner_fails_when_a_mutant_is_not_caught(outcome: str) -> None:
+    trial = _trial(outcome)
+
+    assert trial.outcome == outcome
+    assert _verdict(Screen(plain=True), [trial], [], []) == 1
+
+
+def test_the_runner_fails_when_a_check_has_no_mutant() -> None:
+    assert _verdict(Screen(plain=True), [], [], ["fifo.order"]) == 1
+
+
+def test_the_runner_passes_when_all_is_caught() -> None:
+    assert _verdict(Screen(plain=True), [], [], []) == 0
+
+
+@pytest.mark.parametrize(("name", "status"), [("Echo", 0), ("NoSuchThing", 2)])
+def test_exit_status(name: str, status: int) -> None:
+    command = [sys.executable, "-m", "conformance.mutants", "--plain", name]
+
+    done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+
+    assert done.returncode == status, done.stdout + done.stderr
