@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __tracebackhide__ = hidden
 
-_AUDIT = 2.0  # seconds for what a peer closes a moment later, in another thread for example
+_AUDIT = 0.5  # seconds for what a peer closes a moment later, in another thread for example
 
 
 class Flags(NamedTuple):

@@ -89,8 +89,10 @@ def _subject(config: pytest.Config) -> Subject:
     if _SUBJECT not in config.stash:
         from .environment import emulator
         from .errors import CannotStart, Lacking, PassFailed, PeerFailed, RequestRefused
+        from .spawn import make_room
         from .subject import Subject, command_of, meet
 
+        make_room()
         option = config.getoption
         met = getattr(config, "workerinput", {}).get("conformance_subject")
         if met:

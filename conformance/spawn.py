@@ -29,6 +29,21 @@ FIRST_GIVEN = 3
 _TAIL = 4000  # bytes of standard error that are worth showing
 
 
+_ROOM = 4096  # descriptors; 256 is usual on macOS, and a check may pass 600
+
+
+def make_room() -> None:
+    """Raise our own limit of descriptors, which the peers inherit, as far as it is too low."""
+    try:
+        import resource
+    except ImportError:  # no limits here that could be too low
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _ROOM if hard == resource.RLIM_INFINITY else min(_ROOM, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
 class Process:
     """A peer program in a process group of its own; the harness holds the other pipe ends."""
 

@@ -17,12 +17,12 @@ import os
 import threading
 import warnings
 import weakref
-from time import monotonic, sleep
 
 from . import survival as _survival
 from .errors import PasserBusy, PasserClosed, SentInPart, TableFull
 from .inbox import MOST_DATA, Inbox
 from .outbox import Outbox
+from .patience import Patience
 from .table import RESERVE
 
 TYPE_CHECKING = False
@@ -40,7 +40,6 @@ if TYPE_CHECKING:
             """Give the descriptor."""
 
 
-_PAUSE_LEAST, _PAUSE_MOST = 0.0005, 0.02  # seconds between tries, when the system must recover
 # Descriptors received ahead while flushing, at least.
 _LEAST_AHEAD = 1024
 
@@ -189,7 +188,7 @@ class Passer:
             OSError: the system refused what is first in the queue; it stays queued.
 
         """
-        patience = _Patience(timeout)
+        patience = Patience(timeout)
         left = len(self._outbox)
         while True:
             self._check_open()
@@ -319,7 +318,7 @@ class Passer:
             except BlockingIOError:
                 pass
             if patience is None:
-                patience = _Patience(timeout)
+                patience = Patience(timeout)
             if patience.over():
                 raise TimeoutError(full.strerror if full else "no descriptor has arrived")
             writes = self._push()
@@ -378,34 +377,6 @@ class Passer:
         self._reader = threading.Lock()
         self._outbox.lock = threading.Lock()
         self._inbox.lock = threading.Lock()
-
-
-class _Patience:
-    """A deadline, and pauses that grow while the system must recover."""
-
-    def __init__(self, timeout: float | None) -> None:
-        self._deadline = None if timeout is None else monotonic() + timeout
-        self._pause = _PAUSE_LEAST
-
-    def left(self) -> float | None:
-        return None if self._deadline is None else self._deadline - monotonic()
-
-    def over(self) -> bool:
-        return self._deadline is not None and monotonic() >= self._deadline
-
-    def step(self) -> float:
-        """Give the next pause, in seconds, no longer than what is left."""
-        self._pause = min(self._pause * 2, _PAUSE_MOST)
-        left = self.left()
-        return self._pause if left is None else max(0.0, min(self._pause, left))
-
-    def pause(self) -> None:
-        """Sleep; a little longer each time."""
-        sleep(self.step())
-
-    def renew(self) -> None:
-        """Begin with the shortest pause again: the system gets on."""
-        self._pause = _PAUSE_LEAST
 
 
 def _fd(file: int | HasFileno) -> int:

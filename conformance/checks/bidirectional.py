@@ -69,7 +69,7 @@ def test_there_and_back(bench: Bench) -> None:
 # -- at the same time -----------------------------------------------------------------------------
 
 
-@must("bidirectional.simultaneous", "AnyEvent::FDpasser, POD: bidirectional, even simultaneously")
+@must("bidirectional.simultaneous", "AnyEvent::FDpasser, POD, Bidirectional: even simultaneously")
 def test_simultaneous(bench: Bench) -> None:
     """Descriptors cross each other; each peer receives those of the other, in order.
 
@@ -90,7 +90,7 @@ def test_simultaneous(bench: Bench) -> None:
 
 @must(
     "bidirectional.both-flush",
-    "AnyEvent::FDpasser, POD: bidirectional, even simultaneously",
+    "AnyEvent::FDpasser, POD, Bidirectional: even simultaneously",
     needs=("send_many",),
 )
 def test_both_flush(bench: Bench) -> None:
@@ -133,7 +133,7 @@ def test_not_to_oneself(bench: Bench) -> None:
     assert token.is_written_by(second.recv()), _NOT_SENT
 
 
-@must("bidirectional.one-direction-ends", "AnyEvent::FDpasser, t/child_dies.t and POD, on_error")
+@must("bidirectional.one-direction-ends", "AnyEvent::FDpasser, t/child_dies.t; POD, on_error")
 def test_one_direction_ends(bench: Bench) -> None:
     """What was sent before the sender closed its end arrives; then the end is told."""
     first, second = bench.join()
@@ -151,7 +151,7 @@ def test_one_direction_ends(bench: Bench) -> None:
 
 
 @should(
-    "bidirectional.error-does-not-hide", "unix(7); AnyEvent::FDpasser loses them, closed by EPIPE"
+    "bidirectional.error-does-not-hide", "AnyEvent::FDpasser, FDpasser.pm, error: it loses them"
 )
 def test_error_does_not_hide(bench: Bench) -> None:
     """A send that fails, as the peer has closed, takes nothing from what has arrived."""

@@ -63,7 +63,7 @@ def test_recv_before_send(bench: Bench) -> None:
 
 @must(
     "nonblocking.recv-at-once",
-    "IO::FDPass, POD: receiving should succeed if the socket is readable",
+    "IO::FDPass, POD, recv: on a socket that indicates readability",
     needs=("recv_nowait",),
 )
 def test_recv_at_once(bench: Bench) -> None:
@@ -180,7 +180,10 @@ def test_send_before_recv(bench: Bench) -> None:
     assert bench.order([there, here], tokens) == [0, 1], _NOT_SENT
 
 
-@must("nonblocking.send-to-a-stopped-receiver", "AnyEvent::FDpasser, POD: push_send never blocks")
+@must(
+    "nonblocking.send-to-a-stopped-receiver",
+    "AnyEvent::FDpasser, POD, Non-blocking: and vice versa",
+)
 def test_send_to_a_stopped_receiver(bench: Bench) -> None:
     """Sending comes back while the receiver is stopped; all arrives when it goes on.
 
@@ -200,7 +203,7 @@ def test_send_to_a_stopped_receiver(bench: Bench) -> None:
     assert bench.order(received, tokens) == sent, "not what was sent, or in another order"
 
 
-@must("nonblocking.full-channel", "IO::FDPass, POD, EAGAIN; POSIX.1-2017 XSH sendmsg, EAGAIN")
+@must("nonblocking.full-channel", "IO::FDPass, POD, send: EAGAIN; POSIX.1-2017 XSH sendmsg, EAGAIN")
 def test_full_channel(bench: Bench) -> None:
     """Sending into a full channel comes back, and what was accepted arrives.
 
@@ -218,7 +221,8 @@ def test_full_channel(bench: Bench) -> None:
 
 
 @must(
-    "nonblocking.refused-is-not-sent", "IO::FDPass, POD, EAGAIN; POSIX.1-2017 XSH sendmsg, EAGAIN"
+    "nonblocking.refused-is-not-sent",
+    "IO::FDPass, POD, send: EAGAIN; POSIX.1-2017 XSH sendmsg, EAGAIN",
 )
 def test_refused_is_not_sent(bench: Bench) -> None:
     """A descriptor that a full channel refused never arrives, and is not kept either."""
@@ -265,7 +269,7 @@ def _fill_until_queued(sender: Player, held: Held) -> int:
     return _ENOUGH
 
 
-@should("nonblocking.flush-times-out", "AnyEvent::FDpasser, POD: push_send never blocks")
+@should("nonblocking.flush-times-out", "AnyEvent::FDpasser, POD, Non-blocking: and vice versa")
 def test_flush_times_out(bench: Bench) -> None:
     """Waiting for the queue to be empty ends in time; what is queued is not lost."""
     first, second = bench.join(batch=1, max_queued=50)
@@ -344,7 +348,7 @@ def _outcome(pending: Pending) -> str:
 
 @should(
     "nonblocking.recv-on-a-blocking-channel",
-    "IO::FDPass, POD: works on blocking sockets and on others",
+    "IO::FDPass, POD: on blocking sockets and on others",
     needs=("recv_nowait", "set_nonblocking", "socketpair"),
 )
 def test_recv_on_a_blocking_channel(bench: Bench) -> None:
@@ -365,7 +369,7 @@ def test_recv_on_a_blocking_channel(bench: Bench) -> None:
 
 @should(
     "nonblocking.send-on-a-blocking-channel",
-    "IO::FDPass, POD: works on blocking sockets and on others",
+    "IO::FDPass, POD: on blocking sockets and on others",
     needs=("set_nonblocking", "socketpair"),
 )
 def test_send_on_a_blocking_channel(bench: Bench) -> None:

@@ -162,15 +162,12 @@ def test_nested_in_flight(bench: Bench) -> None:
     """
     first, second = bench.join()
     token = bench.token()
-    sent = first.open(token)
-    for _ in range(3):
-        near, far = first.socketpair()
-        inner = first.adopt(near)
-        inner.send(sent, close=True)
-        inner.flush()
-        sent = far
-    first.send(sent, close=True)
-    first.flush()
+    ends = [first.socketpair() for _ in range(3)]
+    passers = [*(first.adopt(near) for near, _ in ends), first]
+    waiting = [first.open(token), *(far for _, far in ends)]
+    for passer, held in zip(passers, waiting, strict=True):
+        passer.send(held, close=True)
+        passer.flush()
 
     receiver = second
     for _ in range(3):

@@ -211,7 +211,7 @@ def test_fork_then_pass(bench: Bench) -> None:
 
 @must(
     "status.nonblocking-channel",
-    "AnyEvent::FDpasser, POD: the passer is non-blocking, what it passes is as it was",
+    "AnyEvent::FDpasser, POD, Preserves blocking status",
     needs=("flags", "set_nonblocking", "socketpair"),
 )
 def test_nonblocking_channel(bench: Bench) -> None:

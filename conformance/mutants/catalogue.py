@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from conformance.checks import MODULES
@@ -14,7 +13,6 @@ if TYPE_CHECKING:
 MUTANTS: tuple[Mutant, ...] = tuple(
     mutant
     for module in MODULES
-    if find_spec(f"conformance.mutants.{module}")
     for mutant in import_module(f"conformance.mutants.{module}").MUTANTS
 )
 """In the order of the checks' modules."""

@@ -82,11 +82,12 @@ if TYPE_CHECKING:
             """Wait until *fd* is readable, or for *timeout* seconds."""
 
 
+BACKENDS: tuple[Backend, ...]
 if sys.platform == "win32":
-    BACKENDS: tuple[Backend, ...] = ()
+    BACKENDS = ()
 else:
     from . import bsd44
-    from .bsd44 import recv_fds, send_fds
+    from .scm_rights import recv_fds, send_fds
 
     BACKENDS = (bsd44,)
     __all__ = ["BACKENDS", "available", "choose", "recv_fds", "send_fds"]

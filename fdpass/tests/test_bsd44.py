@@ -12,7 +12,7 @@ import pytest
 
 import fdpass
 from fdpass.backends import available, bsd44, choose
-from fdpass.backends.bsd44 import descriptors
+from fdpass.backends.scm_rights import descriptors
 from fdpass.tests.descriptors import clamp, close_all, fill, identities, is_open, raised
 
 if TYPE_CHECKING:

@@ -491,6 +491,45 @@ def test_descriptors_shown_too_early_are_taken_with_their_own_bytes(make: Make) 
     assert not is_open(shown[0])
 
 
+def test_what_has_come_already_does_not_wait_for_slots_of_the_next_message(make: Make) -> None:
+    shown = [os.dup(fd) for fd in make(1)]
+    endpoint = Scripted(peeks=[(b"xx\0\0\0", shown, True)])
+
+    taken = Peek().take(endpoint, 1)
+
+    assert taken == (b"xx\0", [], False)
+    assert endpoint.calls == ["peek", "discard 3"]
+    assert not is_open(shown[0])
+
+
+def test_a_conviction_stands_until_what_is_left_was_received(reserve: None) -> None:
+    nothing: Piece = (b"\0", [], False)
+    endpoint = Scripted(peeks=[nothing] * 100, receives=[BlockingIOError(), nothing])
+    way = Peek()
+    for _ in range(15):
+        with pytest.raises(fdpass.TableFull):
+            way.take(endpoint, 0)
+    with pytest.raises(BlockingIOError) as caught:
+        way.take(endpoint, 0)
+    taken = way.take(endpoint, 0)
+
+    assert not isinstance(caught.value, fdpass.TableFull)
+    assert taken == nothing
+
+
+def test_a_wider_peek_bears_a_spurious_refusal(make: Make) -> None:
+    fds = [os.dup(fd) for fd in make(1)]
+    text = b"x" * 4096
+    endpoint = Scripted(
+        peeks=[(text, [], False), BlockingIOError(), (text + b"x\0", fds, False)],
+    )
+
+    taken = Peek().take(endpoint, 0)
+    close_all(fds)
+
+    assert taken == (text + b"x\0", fds, False)
+
+
 @pytest.mark.parametrize("number", [errno.EMSGSIZE, errno.EMFILE, errno.ENOBUFS])
 def test_a_refusal_after_the_message_was_taken_is_a_loss(reserve: None, number: int) -> None:
     endpoint = Scripted(receives=[OSError(number, os.strerror(number))])
