@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 # Descriptors received ahead while flushing, at least.
 _LEAST_AHEAD = 1024
 
+_LOOK_AGAIN = 0.1  # seconds
 _passers: weakref.WeakSet[Passer] = weakref.WeakSet()
 
 
@@ -204,7 +205,9 @@ class Passer:
             if self._outbox.stuck:
                 patience.pause()
             else:
-                self._endpoint.wait(read=reads, write=True, timeout=patience.left())
+                # Not for long: what "would block" may have been for one moment only, and then
+                # Linux calls the channel writable no sooner than three quarters are read.
+                self._endpoint.wait(read=reads, write=True, timeout=patience.left(_LOOK_AGAIN))
 
     def flush_nowait(self) -> bool:
         """Hand over what the system takes now; tell whether the queue is empty."""

@@ -14,9 +14,12 @@ class Patience:
         self._deadline = None if timeout is None else monotonic() + timeout
         self._pause = _PAUSE_LEAST
 
-    def left(self) -> float | None:
-        """Give the seconds that are left; None: for ever."""
-        return None if self._deadline is None else self._deadline - monotonic()
+    def left(self, most: float | None = None) -> float | None:
+        """Give the seconds that are left, *most* if that is less; None: for ever."""
+        if self._deadline is None:
+            return most
+        left = self._deadline - monotonic()
+        return left if most is None else min(left, most)
 
     def over(self) -> bool:
         """Tell whether nothing is left."""
