@@ -140,9 +140,10 @@ class Books:
         if self.is_stopped:
             self.peer.signal(signal.SIGCONT)
         self.peer.settle()
-        requests = [self.peer.ask(op, **how) for op, how in self.to_undo.items()]
-        requests += [self.peer.ask("drop", passer=passer) for passer in self.passers]
-        requests += [held.ask("close") for held in self.held.values()]
+        with self.peer.together():
+            requests = [self.peer.ask(op, **how) for op, how in self.to_undo.items()]
+            requests += [self.peer.ask("drop", passer=passer) for passer in self.passers]
+            requests += [held.ask("close") for held in self.held.values()]
         self.passers.clear()
         self.held.clear()
         for request in requests:

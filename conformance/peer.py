@@ -8,7 +8,8 @@ import signal
 import time
 import uuid
 from collections import deque
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from itertools import count
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from .errors import Lacking, PassFailed, PeerFailed, RequestRefused, hidden
@@ -17,9 +18,10 @@ from .patience import WAIT, Patience
 from .spawn import Process
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
 Answer = dict[str, Any]
+_NUMBERS = count(0x10)  # of requests
 _LONGEST = 400  # characters of a transcript line
 
 
@@ -31,7 +33,7 @@ class Pending:
 
     def __init__(self, peer: Peer, op: str, limit: float, finish: Callable[[Answer], Any]) -> None:
         self._peer = peer
-        self.id = uuid.uuid4().hex[:8]
+        self.id = f"{next(_NUMBERS):x}"
         self.op = op
         self.limit = limit
         self.raw: Answer | None = None
@@ -98,6 +100,8 @@ class Peer:
         self._log_start = process.log_size() if parent else 0
         self._started = time.monotonic()
         self._lines = Lines(*pipes)
+        self._unsent = b""
+        self._holds_back = False
 
     def ask(
         self,
@@ -118,12 +122,28 @@ class Peer:
         line = json.dumps({"id": pending.id, "op": op, **fields})
         self.note(f"> {line}")
         self._waiting.append(pending)
+        self._unsent += line.encode() + b"\n"
+        if not self._holds_back:
+            self._send()
+        return pending
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Send what is asked inside in one go at the end; no answer may be waited for before."""
+        self._holds_back = True
         try:
-            if not self._lines.write(line.encode() + b"\n", self.patience.deadline()):
-                self._give_up(f"{op}: it takes no more requests")
+            yield
+        finally:
+            self._holds_back = False
+            self._send()
+
+    def _send(self) -> None:
+        unsent, self._unsent = self._unsent, b""
+        try:
+            if not self._lines.write(unsent, self.patience.deadline()):
+                self._give_up(f"{self._waiting[-1].op}: it takes no more requests")
         except Ended:
             self._died()
-        return pending
 
     def call(self, op: str, **fields: object) -> Answer:
         """Send a request and wait for its answer."""

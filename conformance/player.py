@@ -122,7 +122,8 @@ class Player:
 
     def recv_all(self, count: int, timeout: float | None = None) -> list[Held]:
         """Receive *count* descriptors, one after the other."""
-        pending = [self.ask("recv", timeout) for _ in range(count)]
+        with self.peer.together():
+            pending = [self.ask("recv", timeout) for _ in range(count)]
         return [_one(one.answer()) for one in pending]
 
     def pass_to(self, other: Player, held: Held) -> Held:

@@ -12,7 +12,7 @@ the files show, read by the harness, which of them has arrived in which place.
 from __future__ import annotations
 
 import uuid
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
 from .errors import PassFailed, hidden
@@ -104,7 +104,8 @@ class Series:
         """
         due = self.sent - self.arrived if count is None else count
         while due > 0:
-            asked = [receiver.ask("recv") for _ in range(min(due, _AT_ONCE))]
+            with receiver.peer.together():
+                asked = [receiver.ask("recv") for _ in range(min(due, _AT_ONCE))]
             due -= len(asked)
             for request in asked:
                 self._take(request.answer)
@@ -168,11 +169,14 @@ class Series:
     def close(self) -> None:
         """Have all that arrived closed, each after its place was written through it."""
         written, closed = [], []
-        for place, held in enumerate(self._open, start=self.arrived - len(self._open)):
-            mark = self._mark + place.to_bytes(_PLACE, "big")
-            written.append(held.ask("write", hex=mark.hex()))
-            held.books.strike(held)
-            closed.append(held.ask("close"))
+        with ExitStack() as together:
+            for peer in {held.books.peer for held in self._open}:
+                together.enter_context(peer.together())
+            for place, held in enumerate(self._open, start=self.arrived - len(self._open)):
+                mark = self._mark + place.to_bytes(_PLACE, "big")
+                written.append(held.ask("write", hex=mark.hex()))
+                held.books.strike(held)
+                closed.append(held.ask("close"))
         self._open.clear()
         for request in written:
             with suppress(PassFailed):  # no file will have it, which wrong() tells
