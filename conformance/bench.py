@@ -160,9 +160,8 @@ class Bench:
             books.give_everything_back()
         for books in alive:
             books.audit()
-        for books in alive:
+        for books in reversed(alive):  # children first: their parents know how they ended
             books.peer.leave()
-        for books in reversed(alive):  # children first: their parents wait for them
             books.peer.expect_the_end()
 
     def close(self) -> None:

@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from .errors import Lacking, PassFailed, PeerFailed, RequestRefused, hidden
 from .lines import Ended, Lines
 from .patience import WAIT, Patience
-from .spawn import Process
+from .spawn import Process, ending
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
 Answer = dict[str, Any]
 _NUMBERS = count(0x10)  # of requests
+_UNKNOWN = "its output ended"
 _LONGEST = 400  # characters of a transcript line
 
 
@@ -92,7 +93,7 @@ class Peer:
         self.transcript: list[str] = []
         self.ops: frozenset[str] = parent.ops if parent else frozenset()
         self.is_visible = False  # from outside, by its process id
-        self._is_child = parent is not None
+        self._parent = parent
         # With peers of other checks: it must be killed alone.
         self.shares_group: bool = parent is not None and parent.shares_group
         self.is_dead = False
@@ -255,14 +256,11 @@ class Peer:
 
     def expect_the_end(self) -> None:
         """Wait until it has come to its end, in good order."""
-        if self._is_child:  # how it ended its parent knows, which waits for it
-            gone = self._lines.has_ended(self.patience.deadline())
-            ended = "exit status 0" if gone else None
-        else:
-            ended = self.process.ended(self.patience.deadline())
+        gone = self._parent is None or self._lines.has_ended(self.patience.deadline())
+        ended = self._ending() if gone else None
         if ended is None:
             self._give_up("it does not end, although its input has")
-        if ended != "exit status 0":
+        if ended not in {"exit status 0", _UNKNOWN}:
             self._fail(f"{ended}, expected 0 at the end of its input")
 
     def close(self) -> None:
@@ -291,8 +289,21 @@ class Peer:
 
     def _died(self) -> NoReturn:
         op = self._waiting[0].op if self._waiting else "between two requests"
-        how = None if self._is_child else self.process.ended(self.patience.deadline())
-        self._fail(f"the peer died ({how or 'its output ended'}): {op}")
+        self._fail(f"the peer died ({self._ending() or _UNKNOWN}): {op}")
+
+    def _ending(self) -> str | None:
+        """Tell how it has ended; None if it has not. Of a child its parent knows, if anybody."""
+        parent = self._parent
+        if parent is None:
+            return self.process.ended(self.patience.deadline())
+        if parent.is_dead or "wait" not in parent.ops:
+            return _UNKNOWN
+        parent.patience = self.patience
+        try:
+            told = parent.call("wait", pid=self.pid, timeout=self.patience.seconds())
+        except (PassFailed, PeerFailed):
+            return _UNKNOWN
+        return ending(int(told["status"]))
 
     def _give_up(self, what: str) -> NoReturn:
         if self.patience.exhausted:

@@ -91,8 +91,7 @@ class Process:
             else:
                 time.sleep(min(pause, deadline.remaining()))
                 pause = min(2 * pause, 0.02)
-        code = os.waitstatus_to_exitcode(self._status)
-        return f"exit status {code}" if code >= 0 else f"killed by {signal.Signals(-code).name}"
+        return ending(os.waitstatus_to_exitcode(self._status))
 
     def log(self, start: int = 0) -> str:
         """Give the end of what was written to standard error, from byte *start* on."""
@@ -105,6 +104,11 @@ class Process:
     def _read_log(self, start: int = 0) -> str:
         tail = os.pread(self._log.fileno(), _TAIL, max(start, self.log_size() - _TAIL))
         return tail.decode(errors="replace")
+
+
+def ending(code: int) -> str:
+    """Say in words how a process ended: an exit status, or minus the number of a signal."""
+    return f"exit status {code}" if code >= 0 else f"killed by {signal.Signals(-code).name}"
 
 
 def _spawn(

@@ -75,6 +75,7 @@ class Descriptors:
     def __init__(self) -> None:
         self._filling: list[int] = []
         self._churn: Churn | None = None
+        self._endings: dict[int, int] = {}
 
     def condition_of(self, error: Exception) -> str | None:
         """Name the condition that *error* stands for, or None: a fault of this program."""
@@ -219,10 +220,24 @@ class Descriptors:
     def _bury(self) -> None:
         """Collect what is left of children that have ended."""
         try:
-            while os.waitpid(-1, os.WNOHANG)[0]:
-                pass
+            while True:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+                if not pid:
+                    return
+                self._endings[pid] = os.waitstatus_to_exitcode(status)
         except ChildProcessError:
             pass
+
+    def op_wait(self, request: Request) -> object:
+        """Tell how a child has ended: its exit status, or minus the number of a signal."""
+        deadline = time.monotonic() + request["timeout"]
+        self._bury()
+        while request["pid"] not in self._endings:
+            if time.monotonic() > deadline:
+                raise TimeoutError("it has not ended")
+            time.sleep(0.001)
+            self._bury()
+        return {"status": self._endings.pop(request["pid"])}
 
     def reap(self) -> None:
         """Wait for the children, whose input ends before this one's."""
