@@ -103,7 +103,8 @@ def _file(_: click.Context, __: click.Parameter, value: str | None) -> str | Non
     default="each",
     metavar="each|auto|NAME",
     show_default=True,
-    help="How a full table is survived; each: in all the peer's ways, where a check asks.",
+    help="How a full table is survived; each: where a check asks, in all the peer's ways "
+    "over the first transport, and in its usual one over the others.",
 )
 @click.option(
     "--level",

@@ -108,11 +108,6 @@ class Bench:
         heard = [token.heard() for token in tokens]
         return [next((i for i, said in enumerate(heard) if mark in said), None) for mark in marks]
 
-    @property
-    def peers_fork(self) -> bool:
-        """Whether the peer program is known to fork, and may be made use of by that."""
-        return self._nursery is not None
-
     # -- processes ----------------------------------------------------------------------------
 
     def start(self, *given: Mapping[str, int]) -> list[Player]:
@@ -121,6 +116,20 @@ class Bench:
         for descriptors in given or ({},):
             peers.append(self._start_one(descriptors))
             self._books.append(Books(peers[-1], ()))
+        return self._introduced(peers)
+
+    def start_heirs(self) -> tuple[tuple[Player, str], tuple[Player, str]] | None:
+        """Start two peers, each with the name of the end it inherits; None if they cannot fork."""
+        if self._nursery is None:
+            return None
+        names = self._next_name(), self._next_name(1)
+        heirs = self._nursery.bear_heirs(names, self.patience, self.path)
+        self._books += [Books(peer, ()) for peer, _ in heirs]
+        one, other = self._introduced([peer for peer, _ in heirs])
+        return (one, heirs[0][1]), (other, heirs[1][1])
+
+    def _introduced(self, peers: list[Peer]) -> list[Player]:
+        """Say hello to new peers, whose books are the last ones, and look at their tables."""
         hellos = [peer.hello_later() for peer in peers]
         players = []
         for peer, hello, books in zip(peers, hellos, self._books[-len(peers) :], strict=True):
@@ -142,8 +151,8 @@ class Bench:
         peer.hello_later().answer()
         return Player(books, parent.passer, self._options, self._fork)
 
-    def _next_name(self) -> str:
-        return f"peer {chr(ord('A') + len(self._books))}"
+    def _next_name(self, after: int = 0) -> str:
+        return f"peer {chr(ord('A') + len(self._books) + after)}"
 
     # -- the end ------------------------------------------------------------------------------
 

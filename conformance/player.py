@@ -146,15 +146,8 @@ class Player:
 
     def adopt_given(self, name: str, options: Mapping[str, object]) -> Player:
         """Make a passer of the descriptor that the process was given under *name*."""
-        fd = self._number_of(name)
+        fd = FIRST_GIVEN + self.peer.process.given.index(name)
         return self.with_passer(self.peer.call("adopt", fd=fd, **options)["passer"])
-
-    def close_given(self, name: str) -> None:
-        """Close the descriptor that the process was given under *name*."""
-        self.peer.call("close", fd=self._number_of(name))
-
-    def _number_of(self, name: str) -> int:
-        return FIRST_GIVEN + self.peer.process.given.index(name)
 
     def with_passer(self, passer: str) -> Player:
         """Give the player of another passer in the same process."""

@@ -41,7 +41,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "survival": {
         "default": "each",
         "metavar": "each|auto|NAME",
-        "help": "how a full table is survived; each: all ways, in the checks that ask for it",
+        "help": "how a full table is survived; each: all ways, over the first transport",
     },
     "level": {"default": "may", "choices": _LEVELS, "type": str.lower, "help": "this or stronger"},
     "check": {"action": "append", "default": [], "metavar": "ID", "help": "only these; globs work"},

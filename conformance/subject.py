@@ -67,14 +67,22 @@ class Subject:
     def variants(
         self, requirement: Requirement, transports: Sequence[str], survival: str
     ) -> list[Variant]:
-        """List the ways in which a check is to be run."""
+        """List the ways in which a check is to be run.
+
+        What survives a full table is behind the channel, whatever that is: all modes are tried over
+        the first transport, and the peer's usual one over the others too.
+        """
         modes = ["auto"] if survival == "each" else [survival]
         if survival == "each" and requirement.each_survival:
             modes = self.survivals() or modes
         chosen = [name for name in TRANSPORTS if name in transports or not transports]
         if requirement.over:
             chosen = [name for name in chosen if name == requirement.over] or chosen[:1]
-        return [Variant(transport, mode) for transport in chosen for mode in modes]
+        return [
+            Variant(transport, mode)
+            for transport in chosen
+            for mode in (modes if transport == chosen[0] else modes[:1])
+        ]
 
     def lack(self, requirement: Requirement, transport: str) -> str | None:
         """Say what the peer does not offer of what a check needs, or None."""

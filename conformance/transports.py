@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
 END = "end"
 """What the inherited end of a channel is called in the environment of a peer."""
-OTHER_END = "other"
-"""What the other end is called, where one program is started with both."""
 
 
 class Transport(NamedTuple):
@@ -53,19 +51,15 @@ def by_path(bench: Bench, options: dict[str, object]) -> tuple[Player, Player]:
 def by_inheritance(bench: Bench, options: dict[str, object]) -> tuple[Player, Player]:
     """Make a pair of sockets, which go to the peers over exec; each adopts one.
 
-    Where the peer program can fork, it is started once, with both, and each side of the fork
-    keeps one: starting a second program would take half of the time of a check.
+    Where the peer program can fork, one that was started with several pairs forks both peers.
     """
+    if heirs := bench.start_heirs():
+        first, second = (player.adopt_given(end, options) for player, end in heirs)
+        return first, second
     left, right = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
     with left, right:
-        if not bench.peers_fork:
-            one, other = bench.start({END: left.fileno()}, {END: right.fileno()})
-            return one.adopt_given(END, options), other.adopt_given(END, options)
-        (one,) = bench.start({END: left.fileno(), OTHER_END: right.fileno()})
-    other = one.fork()
-    one.close_given(OTHER_END)
-    other.close_given(END)
-    return one.adopt_given(END, options), other.adopt_given(OTHER_END, options)
+        one, other = bench.start({END: left.fileno()}, {END: right.fileno()})
+    return one.adopt_given(END, options), other.adopt_given(END, options)
 
 
 TRANSPORTS: dict[str, Transport] = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from time import monotonic, sleep
 
-_PAUSE_LEAST, _PAUSE_MOST = 0.0005, 0.02  # seconds between tries, when the system must recover
+_PAUSE_LEAST, _PAUSE_MOST = 0.0005, 0.01  # seconds between tries, when the system must recover
 
 
 class Patience:

@@ -6,8 +6,10 @@ What arrives is the descriptor that was sent, as if by dup(2), and nothing of it
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from conformance.errors import PassFailed
 from conformance.requirement import must, should
 from conformance.tokens import Place
 
@@ -163,8 +165,9 @@ def test_error_does_not_hide(bench: Bench) -> None:
     second.drop()
 
     # Which of the two says that it cannot be sent, and how, is not asked here.
-    first.condition_of("send", first.open(tokens[0]))
-    first.condition_of("flush")
+    with suppress(PassFailed):
+        first.send(first.open(tokens[0]))
+        first.flush()
 
     received = first.recv_all(3)
     assert bench.order(received, tokens) == [0, 1, 2], "not what had arrived before the error"

@@ -57,7 +57,7 @@ def main(*, names: Sequence[str], full: bool, odd: bool, workers: int, plain: bo
         faults = {mutant.name: mutant for mutant in mutants}.values() if full else mutants
         jobs = [_job(mutant, library, full=full) for mutant in faults]
         jobs += [_odd_job(system, library) for system in oddities]
-        trials = _all(screen, jobs, workers)
+        trials = _all(screen, jobs, workers, tell=(full or odd) and not screen.moves)
     tried, odd_ones = trials[: len(faults)], trials[len(faults) :]
     if full:
         by_name = {trial.name: trial for trial in tried}
@@ -85,14 +85,21 @@ def _odd_job(system: System, library: Path | str) -> Callable[[], Trial]:
     return lambda: try_odd(system, library)
 
 
-def _all(screen: Screen, jobs: Sequence[Callable[[], Trial]], workers: int) -> list[Trial]:
+def _all(
+    screen: Screen, jobs: Sequence[Callable[[], Trial]], workers: int, *, tell: bool
+) -> list[Trial]:
+    """Run all *jobs*; *tell*: a line for each that is done, as it takes long."""
     columns = (BarColumn(16), MofNCompleteColumn(), TextColumn("{task.fields[last]}", style="dim"))
     progress = Progress(*columns, console=screen.console, transient=True, disable=not screen.moves)
     with progress, ThreadPoolExecutor(workers) as pool:
         task = progress.add_task("", total=len(jobs), last="")
         running = [pool.submit(job) for job in jobs]
         for done in as_completed(running):
-            progress.update(task, advance=1, last=done.result().name)
+            trial = done.result()
+            progress.update(task, advance=1, last=trial.name)
+            if tell:
+                failed = f"{len(trial.failed())} of {len(trial.results)} fail"
+                screen.show(Text(f"{trial.name:<28} {failed:<16} {duration(trial.seconds)}"))
         return [one.result() for one in running]
 
 

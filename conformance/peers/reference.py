@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import os
 import sys
 
@@ -161,6 +162,7 @@ def _options(request: Request) -> dict[str, Any]:
 
 def main(peer_class: type[ReferencePeer] = ReferencePeer) -> None:
     """Answer the harness until it closes standard input."""
+    gc.disable()  # it lives too shortly, and its forks would copy what is gone through
     peer = peer_class()
     Session(peer).run()
     peer.reap()
