@@ -51,7 +51,11 @@ _TAKES_RECV_FOR_NONSENSE = """
     def op_recv(self, request):
         raise BadRequest("what is that?")
 """
+# It cannot fork, so that its parent is the harness.
 _KILLS_THE_HARNESS = """
+    def operations(self):
+        return [name for name in super().operations() if name != "fork"]
+
     def op_send(self, request):
         os.kill(os.getppid(), signal.SIGKILL)
 """
