@@ -273,7 +273,10 @@ def _fill_until_queued(sender: Player, held: Held) -> int:
 
 @should("nonblocking.flush-times-out", "AnyEvent::FDpasser, POD, Non-blocking: and vice versa")
 def test_flush_times_out(bench: Bench) -> None:
-    """Waiting for the queue to be empty ends in time; what is queued is not lost."""
+    """Waiting for the queue to be empty ends in time; what is queued is not lost.
+
+    A channel that takes all there is (gVisor's counts bytes only) leaves nothing to wait for.
+    """
     first, second = bench.join(batch=1, max_queued=50)
     token = bench.token()
     second.stop()
@@ -283,7 +286,8 @@ def test_flush_times_out(bench: Bench) -> None:
     second.go_on()
     received = _drain(first, second, accepted)
 
-    assert outcome == "timed-out", "flushing into a full channel does not time out"
+    due = "timed-out" if accepted < _ENOUGH else "ok"
+    assert outcome == due, "flushing into a full channel does not time out"
     assert bench.order(received, [token]) == [0] * accepted, _NOT_SENT
 
 
