@@ -44,6 +44,9 @@ if TYPE_CHECKING:
 _LEAST_AHEAD = 1024
 
 _LOOK_AGAIN = 0.1  # seconds
+_MOST_SLOTS = (
+    256  # to reserve: Linux carries 253 in a message, and smaller ones are always possible
+)
 _passers: weakref.WeakSet[Passer] = weakref.WeakSet()
 
 
@@ -83,7 +86,8 @@ class Passer:
         self.backend = backend.NAME
         self.survival = way.NAME
         self._closed = False
-        RESERVE.want(batch)
+        self._slots = min(batch, _MOST_SLOTS)
+        RESERVE.want(self._slots)
         _passers.add(self)
 
     # -- what it is
@@ -301,7 +305,10 @@ class Passer:
     def _claim_and_fill(self, timeout: float | None) -> None:
         self._claim()
         try:
-            self._fill_within(timeout)
+            try:
+                self._inbox.fill()  # nearly always there is something
+            except BlockingIOError:
+                self._fill_within(timeout)
         except (OSError, ValueError):
             self._check_open()  # by now: another thread may have closed it
             raise
@@ -353,7 +360,7 @@ class Passer:
             left = self._outbox.close()
             self._inbox.close()
             self._endpoint.close()
-        RESERVE.release(self.batch)
+        RESERVE.release(self._slots)
         if left:
             warnings.warn(f"{left} descriptors were still queued", ResourceWarning, stacklevel=2)
 

@@ -81,13 +81,13 @@ class Peek:
                 data, fds, cut = _peek_wider(endpoint, fds)
                 count = len(data)
             if not cut:
-                due = data.count(0) - in_hand
                 if fds and in_hand and not own_bytes(data, in_hand):
                     # A peek filled by plain bytes also shows the descriptors of the next message
                     # (Linux, unix_stream_read_generic). A receive tells whose they are.
                     close_all(fds)
                     return endpoint.receive(count)
-                if len(fds) >= due:
+                here = len(fds) + in_hand
+                if here >= count or here >= data.count(0):  # NULs; nearly always all are
                     break
             close_all(fds)
             if not RESERVE.free():

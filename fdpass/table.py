@@ -27,13 +27,9 @@ class Reserve:
         self.lock = threading.RLock()
         self._wanted: list[int] = []
         self._most = 0
+        self.is_short = False  # fewer slots are held than are wanted
         self._origin: int | None = None
         self._held: list[int] = []
-
-    @property
-    def is_short(self) -> bool:
-        """Whether fewer slots are held than are wanted."""
-        return len(self._held) < self._most
 
     def want(self, slots: int) -> None:
         """Keep *slots* for one more passer."""
@@ -49,6 +45,7 @@ class Reserve:
             self._most = max(self._wanted, default=0)
             close_all(self._held[self._most :])
             del self._held[self._most :]
+            self.is_short = len(self._held) < self._most
             if not self._wanted and self._origin is not None:
                 os.close(self._origin)
                 self._origin = None
@@ -61,8 +58,9 @@ class Reserve:
                 while len(self._held) < self._most:
                     self._held.append(os.dup(origin))
             except OSError:  # full; whoever frees a slot makes the next try succeed
-                return False
-            return True
+                pass
+            self.is_short = len(self._held) < self._most
+            return not self.is_short
 
     def _find_origin(self) -> int:
         if self._origin is None:
@@ -75,6 +73,7 @@ class Reserve:
         with self.lock:
             held, self._held = self._held, []
             close_all(held)
+            self.is_short = self._most > 0
             return bool(held)
 
     def has_room_for(self, slots: int) -> bool:

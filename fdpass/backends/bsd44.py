@@ -69,7 +69,10 @@ class Endpoint:
         return data, fds, bool(got & CTRUNC)
 
     def peek(self, size: int) -> tuple[bytes, list[int], bool]:
-        return self.receive(size, PEEKING)
+        if self._cloexec_by_hand:
+            return self.receive(size, PEEKING)
+        data, control, got, _ = self._recvmsg(size, ROOM, PEEKING)
+        return data, descriptors(control), got & CTRUNC != 0
 
     def discard(self, count: int) -> None:
         # A peek has shown these bytes, so "would block" can only be spurious; a short read

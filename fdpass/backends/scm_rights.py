@@ -78,14 +78,15 @@ def descriptors(control: Control) -> list[int]:
     A negative number stands for one that the system refused to hand out (Linux 7.3,
     SO_RIGHTS_NOTRUNC): it is no descriptor, and left out.
     """
-    found = array("i")
+    found: list[int] = []
     for level, kind, data in control:
         if kind == SCM_RIGHTS and level == SOL_SOCKET:
-            found.frombytes(data[: len(data) - len(data) % _INT] if len(data) % _INT else data)
-            # Looked for as a byte first, which every negative int has.
-            if b"\xff" in data and min(found, default=0) < 0:
-                found = array("i", [fd for fd in found if fd >= 0])
-    return found.tolist()
+            odd = len(data) % _INT
+            fds = array("i", data[:-odd] if odd else data).tolist()
+            if b"\xff" in data:  # as in every small negative int; looked for first, being cheap
+                fds = [fd for fd in fds if fd >= 0]
+            found = found + fds if found else fds
+    return found
 
 
 def send_fds(
