@@ -48,7 +48,7 @@ class Outbox:
         """Whether something waits for the channel to take more."""
         return bool(self._queue or self._rest)
 
-    def submit(self, fds: list[int], payload: bytes, *, close: bool) -> None:
+    def submit(self, fds: Sequence[int], payload: bytes, *, close: bool) -> None:
         """Hand *fds* over or queue them, *payload* with each; close them if so asked.
 
         Raises:
@@ -64,7 +64,9 @@ class Outbox:
                 raise SentInPart(refusal, accepted, len(fds)) from refusal
             raise refusal
 
-    def _submit(self, fds: list[int], payload: bytes, *, close: bool) -> tuple[int, OSError | None]:
+    def _submit(
+        self, fds: Sequence[int], payload: bytes, *, close: bool
+    ) -> tuple[int, OSError | None]:
         due = len(fds)
         if self.is_waiting and (refusal := self._drain()):
             return 0, refusal
@@ -124,7 +126,7 @@ class Outbox:
         return None
 
     def _hand_over(
-        self, fds: list[int], payload: bytes | Sequence[bytes]
+        self, fds: Sequence[int], payload: bytes | Sequence[bytes]
     ) -> tuple[int, OSError | None]:
         """Give the system message after message; tell how many went, and what it refused with."""
         most, gone = self._batch, 0

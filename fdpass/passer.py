@@ -17,6 +17,7 @@ import os
 import threading
 import warnings
 import weakref
+from array import array
 
 from . import survival as _survival
 from .errors import PasserBusy, PasserClosed, SentInPart, TableFull
@@ -29,7 +30,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from types import TracebackType
-    from typing import Protocol
+    from typing import Any, Protocol
 
     from .backends import Backend, Endpoint
 
@@ -144,7 +145,7 @@ class Passer:
                 f"expected at most {MOST_DATA} bytes without NUL to go with the descriptor, "
                 f"received {len(data)} bytes with {data.count(0)} NULs"
             )
-        self._submit([file], [_fd(file)], data + b"\0", close=close)
+        self._submit([file], array("i", [_fd(file)]), data + b"\0", close=close)
 
     def send_many(self, files: Iterable[int | HasFileno], *, close: bool = False) -> None:
         """Hand several over, in as few messages as the batch allows, or queue them; never blocks.
@@ -159,14 +160,18 @@ class Passer:
         """
         self._check_open()
         files = list(files)
-        fds = [file if type(file) is int else _fd(file) for file in files]
+        numbers: Any = files
+        try:
+            fds: array[int] = array("i", numbers)  # in one go, if all are
+        except TypeError:
+            fds = array("i", map(_fd, files))
         if fds:
             self._submit(files, fds, b"\0", close=close)
 
     def _submit(
-        self, files: list[int | HasFileno], fds: list[int], payload: bytes, *, close: bool
+        self, files: list[int | HasFileno], fds: array[int], payload: bytes, *, close: bool
     ) -> None:
-        if not close or files == fds:
+        if not close or all(isinstance(file, int) for file in files):
             self._outbox.submit(fds, payload, close=close)
             return
         # An object is to be closed itself: left with a number that is no longer its own, it would
@@ -193,6 +198,9 @@ class Passer:
             OSError: the system refused what is first in the queue; it stays queued.
 
         """
+        self._check_open()
+        if not self._outbox.is_waiting:
+            return
         patience = Patience(timeout)
         left = len(self._outbox)
         while True:

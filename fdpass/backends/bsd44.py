@@ -57,8 +57,10 @@ class Endpoint:
         return self._sock.fileno()
 
     def send(self, data: bytes, fds: Sequence[int]) -> int:
-        control = [(SOL_SOCKET, SCM_RIGHTS, array("i", fds))] if fds else []
-        return self._sendmsg((data,), control, SENDING)
+        if not fds:
+            return self._sendmsg((data,), (), SENDING)
+        rights = fds if type(fds) is array else array("i", fds)
+        return self._sendmsg((data,), ((SOL_SOCKET, SCM_RIGHTS, rights),), SENDING)
 
     def receive(self, size: int, flags: int = RECEIVING) -> tuple[bytes, list[int], bool]:
         data, control, got, _ = self._recvmsg(size, ROOM, flags)
