@@ -241,7 +241,16 @@ class Peer:
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to this process alone."""
         self.note(f"! {number.name}")
+        if not self._is_in_group():
+            self._fail(f"there is no process {self.pid} in its process group to be signalled")
         os.kill(self.pid, number)
+
+    def _is_in_group(self) -> bool:
+        # The process id of a fork's child is the peer's word: 0 would be all of us, -1 everybody.
+        try:
+            return self.pid > 0 and os.getpgid(self.pid) == self.process.pid
+        except ProcessLookupError:
+            return False
 
     def kill(self) -> None:
         """Kill this process and wait until it is gone."""
@@ -270,7 +279,8 @@ class Peer:
             self.process.kill_all()
         elif not self._lines.has_ended(Patience().deadline(0)):
             with suppress(ProcessLookupError):
-                os.kill(self.pid, signal.SIGKILL)
+                if self._is_in_group():
+                    os.kill(self.pid, signal.SIGKILL)
         self._lines.close()
 
     def abandon(self) -> None:

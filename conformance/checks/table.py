@@ -254,7 +254,13 @@ def test_under_churn(bench: Bench) -> None:
     assert not (wrong := series.wrong()), wrong
 
 
-@must("table.under-churn-in-batches", _POD, needs=(*_TABLE, "churn"), each_survival=True)
+@must(
+    "table.under-churn-in-batches",
+    _POD,
+    needs=(*_TABLE, "churn"),
+    each_survival=True,
+    over="inherited",
+)
 def test_under_churn_in_batches(bench: Bench) -> None:
     """The same holds with sixteen descriptors in one message.
 

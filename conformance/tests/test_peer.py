@@ -143,6 +143,14 @@ def test_a_peer_that_takes_no_requests_is_given_up(started: Starter) -> None:
         peer.ask("write", hex="00" * 200_000)
 
 
+def test_a_made_up_process_id_is_not_signalled(scripted: Callable[..., Peer]) -> None:
+    peer = scripted('{"id": it["id"], "ok": {}}')
+    peer.pid = 0  # kill(2): every process of our own group
+
+    with pytest.raises(PeerFailed, match="no process 0 in its process group"):
+        peer.signal(signal.SIGCONT)
+
+
 def test_a_wait_that_was_asked_for_is_not_cut_short(scripted: Callable[..., Peer]) -> None:
     peer = scripted('time.sleep(0.4) or {"id": it["id"], "ok": {}}', scale=0.05)
 
