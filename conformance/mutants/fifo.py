@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 
 from conformance.peers.reference import ReferencePeer
 
@@ -35,21 +34,22 @@ class Swapper(ReferencePeer):
 
 
 class LateWaker(ReferencePeer):
-    """Gives the second of two first when it has had to wait for them."""
+    """Wakes for the second of the first two that it waits for, and gives the first after it."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._next: list[int] = []
+        self._has_woken = False
+        self._late: list[int] = []
 
     def op_recv(self, request: Request) -> object:
-        """Receive what is there, or wait for two."""
-        passer = self.passer(request)
-        if self._next:
-            return {"fd": self._next.pop()}
-        with suppress(BlockingIOError):
-            return {"fd": passer.recv_nowait()}
-        self._next = [passer.recv(request["timeout"]) for _ in range(2)]
-        return {"fd": self._next.pop()}
+        """Receive; of the first two the second first."""
+        passer, timeout = self.passer(request), request["timeout"]
+        if self._late:
+            return {"fd": self._late.pop()}
+        if not self._has_woken:
+            self._late.append(passer.recv(timeout))
+            self._has_woken = True
+        return {"fd": passer.recv(timeout)}
 
 
 class NewestPortionFirst(ReferencePeer):
