@@ -61,7 +61,7 @@ def stale(path: Path) -> None:
 def test_a_pair_is_joined_and_carries_16_a_message(make: Make) -> None:
     left, right = fdpass.pair()
     with left, right:
-        assert (left.batch, right.batch) == (16, 16)
+        assert (left.batch, right.batch) == (24, 24)
         assert left.backend == "bsd44"
         assert passes(left, right, make(1)[0])
 
@@ -547,7 +547,7 @@ def test_a_child_program_finds_its_end() -> None:
 
     assert child.returncode == 0
     assert heard == b"from the child: hello"
-    assert text == b"16"
+    assert text == b"24"
     assert "the parent gave no channel: FDPASS_FD is not set" in told
 
 
