@@ -202,7 +202,12 @@ def connect(path: str) -> int:
     with closing(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)) as sock:
         # A blocking connect would wait for room in the backlog, however long that takes (Linux).
         sock.setblocking(False)
-        sock.connect(path)
+        while error := sock.connect_ex(path):
+            if error == errno.EISCONN:  # what was interrupted went on by itself
+                break
+            # PEP 475 does not hold for a connect that is not to wait.
+            if error != errno.EINTR:
+                raise OSError(error, os.strerror(error))
         sock.setblocking(True)
         return sock.detach()
 
