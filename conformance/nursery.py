@@ -16,7 +16,7 @@ from .peer import fork, start
 from .spawn import FIRST_GIVEN
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from .peer import Peer
 
@@ -44,7 +44,7 @@ class Nursery:
             PeerFailed: its mother does not do what she should; the next one gets another.
 
         """
-        mother = self._mother or self._start()
+        mother = self._mother or self._start("the mother of peers")
         self._mother = None
         mother.patience = Patience(self._scale)
         mother.transcript.clear()
@@ -94,16 +94,13 @@ class Nursery:
             for left, right in pairs:
                 given[left], given[right] = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
             numbers = {name: end.fileno() for name, end in given.items()}
-            mother = start("the mother of heirs", self._command, Patience(self._scale), numbers)
+            return self._start("the mother of heirs", numbers), pairs
         finally:
             for end in given.values():
                 end.close()
-        mother.shares_group = True
-        mother.hello_later().answer()
-        return mother, pairs
 
-    def _start(self) -> Peer:
-        mother = start("the mother of peers", self._command, Patience(self._scale))
+    def _start(self, name: str, given: Mapping[str, int] | None = None) -> Peer:
+        mother = start(name, self._command, Patience(self._scale), given)
         mother.shares_group = True
         mother.hello_later().answer()
         return mother

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any
 
-    from .backends import Backend, Endpoint
+    from .backends import Backend
 
 __all__ = [
     "Credentials",
@@ -62,14 +62,14 @@ def pair(
     chosen = backends.choose(backend)
     one, other = chosen.open_pair()
     try:
-        options = {"batch": batch, "survival": survival, "max_queued": max_queued}
-        left = _passer(chosen, one, options)
+        options: dict[str, Any] = {"batch": batch, "survival": survival, "max_queued": max_queued}
+        left = Passer(chosen, one, **options)
     except BaseException:
         one.close()
         other.close()
         raise
     try:
-        return left, _passer(chosen, other, options)
+        return left, Passer(chosen, other, **options)
     except BaseException:
         left.close()
         other.close()
@@ -95,20 +95,16 @@ def adopt(
     """
     fd = channel if isinstance(channel, int) else channel.fileno()
     chosen = backends.choose(backend)
-    options = {"batch": batch, "survival": survival, "max_queued": max_queued}
+    options: dict[str, Any] = {"batch": batch, "survival": survival, "max_queued": max_queued}
     endpoint = chosen.adopt(fd)
     try:
-        passer = _passer(chosen, endpoint, options)
+        passer = Passer(chosen, endpoint, **options)
     except BaseException:
         endpoint.release()
         raise
     if not isinstance(channel, int):
         channel.detach()
     return passer
-
-
-def _passer(backend: Backend, endpoint: Endpoint, options: dict[str, Any]) -> Passer:
-    return Passer(backend, endpoint, **options)
 
 
 def connect(path: str | os.PathLike[str], timeout: float | None = 0, **options: Any) -> Passer:

@@ -313,10 +313,7 @@ class Passer:
     def _claim_and_fill(self, timeout: float | None) -> None:
         self._claim()
         try:
-            try:
-                self._inbox.fill()  # nearly always there is something
-            except BlockingIOError:
-                self._fill_within(timeout)
+            self._fill_within(timeout)
         except (OSError, ValueError):
             self._check_open()  # by now: another thread may have closed it
             raise
