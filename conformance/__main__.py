@@ -90,7 +90,18 @@ def _file(_: click.Context, __: click.Parameter, value: str | None) -> str | Non
     show_default=True,
     help="The passer under test.",
 )
-@click.option("--backend", default="auto", metavar="NAME", help="The interface it is to use.")
+@click.option(
+    "--backend",
+    default="each",
+    metavar="each|auto|NAME",
+    help="The interface it is to use; each: all that work here, the default.",
+)
+@click.option(
+    "--expect",
+    multiple=True,
+    metavar="NAME",
+    help="An interface that must be there (default: those this system is known to have).",
+)
 @click.option(
     "--transport",
     "transports",

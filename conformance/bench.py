@@ -9,6 +9,7 @@ import tempfile
 import uuid
 from typing import TYPE_CHECKING
 
+from .channels import SOCKETS
 from .errors import Lacking, hidden
 from .held import Books
 from .patience import Patience
@@ -39,11 +40,13 @@ class Bench:
         *,
         survival: str = "auto",
         backend: str = "auto",
+        interface: str = "none",
         scale: float = 1.0,
         nursery: Nursery | None = None,
     ) -> None:
         self.transport = transport
         self.survival = survival
+        self.interface = interface
         self.patience = Patience(scale)
         self._command = command
         self._nursery = nursery
@@ -66,6 +69,8 @@ class Bench:
 
         With *credentials* the system puts the sender's before what each message carries.
         """
+        if self.interface not in SOCKETS:
+            raise Lacking(f"raw messages are those of sockets, and {self.interface} uses none")
         theirs, ours = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         self._raw_ends.append(RawEnd(ours, self.patience))
         with theirs:
@@ -123,7 +128,7 @@ class Bench:
         if self._nursery is None:
             return None
         names = self._next_name(), self._next_name(1)
-        heirs = self._nursery.bear_heirs(names, self.patience, self.path)
+        heirs = self._nursery.bear_heirs(names, self.patience, self.path, self.interface)
         self._books += [Books(peer, ()) for peer, _ in heirs]
         one, other = self._introduced([peer for peer, _ in heirs])
         return (one, heirs[0][1]), (other, heirs[1][1])

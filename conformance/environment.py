@@ -144,7 +144,7 @@ def _version(distribution: str) -> str | None:
 def surroundings() -> list[dict[str, str]]:
     """List the sandboxes, containers and emulators this process shows signs of being in."""
     found: list[dict[str, str]] = []
-    for look in (_sandboxes, _containers, _emulators, _other_systems):
+    for look in (_simulations, _sandboxes, _containers, _emulators, _other_systems):
         try:
             found += [{"what": what, "sign": sign} for what, sign in look()]
         except Exception:  # noqa: S112  as in _measured()
@@ -161,6 +161,37 @@ def _sandboxes() -> Iterator[tuple[str, str]]:
         yield "gVisor", "dmesg: Starting gVisor"
     if "microsoft" in version.lower():
         yield "WSL", f"/proc/version: {version.strip()}"
+
+
+@functools.cache
+def simulated() -> str | None:
+    """Name the system that a library interposed here simulates, as it says itself; or None."""
+    import ctypes
+
+    try:
+        name = ctypes.CDLL(None).simulated_system
+    except (AttributeError, OSError, TypeError):
+        return None
+    name.restype = ctypes.c_char_p
+    return str(name().decode())
+
+
+def evidence(system: str | None = None) -> str:
+    """Say what a run here proves something of: ``ran`` of this system, else what stood between.
+
+    *system* is what the peer says it runs on, if that is not where the suite runs.
+    """
+    if system:
+        return f"ran on {system}"
+    if name := simulated():
+        return f"simulated {name}"
+    outside = emulator()
+    return f"emulated by {os.path.basename(outside)}" if outside else "ran"
+
+
+def _simulations() -> Iterator[tuple[str, str]]:
+    if name := simulated():
+        yield f"simulated {name}", "an interposed library offers simulated_system()"
 
 
 def _containers() -> Iterator[tuple[str, str]]:

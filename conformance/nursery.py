@@ -7,9 +7,10 @@ asked for nothing but children. It has nothing open but its pipes, like one that
 
 from __future__ import annotations
 
-import socket
+import os
 from typing import TYPE_CHECKING
 
+from .channels import open_channel
 from .errors import PeerFailed
 from .patience import Patience
 from .peer import fork, start
@@ -24,7 +25,7 @@ NEEDS = frozenset({"fork", "open", "close"})
 """The operations of a peer program that it takes."""
 
 
-_PAIRS = 8  # of sockets that a mother of heirs is started with
+_PAIRS = 8  # of channel ends that a mother of heirs is started with
 
 
 class Nursery:
@@ -36,6 +37,7 @@ class Nursery:
         self._mother: Peer | None = None
         self._testatrix: Peer | None = None  # the mother of heirs
         self._pairs: list[tuple[str, str]] = []  # which she still has
+        self._interface = ""  # for which they are
 
     def bear(self, name: str, patience: Patience, path: Callable[[str], str]) -> Peer:
         """Give a new peer, which has not been asked anything yet.
@@ -57,20 +59,26 @@ class Nursery:
         return child
 
     def bear_heirs(
-        self, names: tuple[str, str], patience: Patience, path: Callable[[str], str]
+        self,
+        names: tuple[str, str],
+        patience: Patience,
+        path: Callable[[str], str],
+        interface: str,
     ) -> tuple[tuple[Peer, str], tuple[Peer, str]]:
         """Give two new peers, each with the name of the end of a channel that is left to it.
 
-        The two ends are a pair of sockets that their mother was given over exec. Nobody else has
-        them open any more.
+        The two ends are of a channel, as *interface* uses it, that their mother was given over
+        exec. Nobody else has them open any more.
 
         Raises:
             PeerFailed: their mother does not do what she should; the next ones get another.
 
         """
-        if not self._pairs:
+        if not self._pairs or interface != self._interface:
             self._end(self._testatrix)
-            self._testatrix, self._pairs = self._start_with_pairs()
+            self._testatrix, self._pairs = None, []
+            self._testatrix, self._pairs = self._start_with_pairs(interface)
+            self._interface = interface
         mother = self._testatrix
         assert mother is not None
         mother.patience = Patience(self._scale)
@@ -87,17 +95,16 @@ class Nursery:
         self._pairs.pop()
         return heirs[0], heirs[1]
 
-    def _start_with_pairs(self) -> tuple[Peer, list[tuple[str, str]]]:
+    def _start_with_pairs(self, interface: str) -> tuple[Peer, list[tuple[str, str]]]:
         pairs = [(f"left{number}", f"right{number}") for number in range(_PAIRS)]
-        given = {}
+        given: dict[str, int] = {}
         try:
             for left, right in pairs:
-                given[left], given[right] = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-            numbers = {name: end.fileno() for name, end in given.items()}
-            return self._start("the mother of heirs", numbers), pairs
+                given[left], given[right] = open_channel(interface)
+            return self._start("the mother of heirs", given), pairs
         finally:
             for end in given.values():
-                end.close()
+                os.close(end)
 
     def _start(self, name: str, given: Mapping[str, int] | None = None) -> Peer:
         mother = start(name, self._command, Patience(self._scale), given)

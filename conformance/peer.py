@@ -151,9 +151,9 @@ class Peer:
         answer: Answer = self.ask(op, **fields).answer()
         return answer
 
-    def hello(self) -> Answer:
-        """Ask who the peer is and what it can do."""
-        about: Answer = self.ask("hello", self._meet, protocol=1).answer()
+    def hello(self, **fields: object) -> Answer:
+        """Ask who the peer is and what it can do; *fields*: backend."""
+        about: Answer = self.ask("hello", self._meet, protocol=1, **fields).answer()
         return about
 
     def hello_later(self) -> Pending:

@@ -132,6 +132,11 @@ class Player:
         self.flush()
         return other.recv()
 
+    def credentials(self) -> dict[str, int | None]:
+        """Ask who is at the other end: pid, uid and gid; None for what the system does not tell."""
+        answer = self.ask("credentials").answer()
+        return {name: answer[name] for name in ("pid", "uid", "gid")}
+
     def drop(self) -> None:
         """Close the passer."""
         self.books.passers.remove(self.passer)
@@ -193,6 +198,12 @@ class Player:
     def open_all(self, things: Sequence[Openable]) -> list[Held]:
         """Open several."""
         return [self.open(what) for what in things]
+
+    def channel(self) -> tuple[Held, Held]:
+        """Open both ends of a channel, to be adopted."""
+        chosen = {key: value for key, value in self._options.items() if key == "backend"}
+        one, other = self.peer.ask("socketpair", self.books.value_of, **chosen).answer()
+        return one, other
 
     def socketpair(self) -> tuple[Held, Held]:
         """Open a connected pair of sockets, neither of them a passer."""

@@ -31,7 +31,17 @@ pytest.register_assert_rewrite("conformance.checks")
 
 _OPTIONS: dict[str, dict[str, Any]] = {
     "peer": {"default": "fdpass", "metavar": "NAME|COMMAND", "help": "the peer under test"},
-    "backend": {"default": "auto", "metavar": "NAME", "help": "the interface it is to use"},
+    "backend": {
+        "default": "each",
+        "metavar": "each|auto|NAME",
+        "help": "the interface it is to use; each: all that work here",
+    },
+    "expect": {
+        "action": "append",
+        "default": [],
+        "metavar": "NAME",
+        "help": "a backend that has to be there (default: what this system is known to have)",
+    },
     "transport": {
         "action": "append",
         "default": [],
@@ -82,7 +92,8 @@ def pytest_configure_node(node: Any) -> None:
     """Tell an xdist worker what the peer has said, so that all have the same variants."""
     if _SUBJECT in node.config.stash:
         subject = node.config.stash[_SUBJECT]
-        node.workerinput["conformance_subject"] = (list(subject.command), subject.hello)
+        met = (list(subject.command), subject.hello, subject.survivals_of)
+        node.workerinput["conformance_subject"] = met
 
 
 def _subject(config: pytest.Config) -> Subject:
@@ -96,7 +107,7 @@ def _subject(config: pytest.Config) -> Subject:
         option = config.getoption
         met = getattr(config, "workerinput", {}).get("conformance_subject")
         if met:
-            subject = Subject(tuple(met[0]), met[1])
+            subject = Subject(tuple(met[0]), *met[1:])
         else:
             # A program that is started from within an emulator may run outside of it.
             launcher = option("conformance_launcher") or emulator() or ""
@@ -166,12 +177,24 @@ def _variant(item: pytest.Item) -> Variant:
     return item.callspec.params["bench"]  # type: ignore[attr-defined,no-any-return]
 
 
+def _expected(config: pytest.Config) -> list[str]:
+    from .expected import backends_of
+
+    named: list[str] = config.getoption("conformance_expect")
+    return named or backends_of(_subject(config).name)
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run every check over every transport, and in every survival mode where it asks for it."""
     if requirement := _requirement(metafunc.function):
         option = metafunc.config.getoption
-        variants = _subject(metafunc.config).variants(
-            requirement, option("conformance_transport"), option("conformance_survival")
+        subject = _subject(metafunc.config)
+        variants = subject.variants(
+            requirement,
+            option("conformance_transport"),
+            option("conformance_survival"),
+            option("conformance_backend"),
+            _expected(metafunc.config),
         )
         metafunc.parametrize("bench", variants, ids=[variant.id for variant in variants])
 
@@ -230,11 +253,16 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     subject, variant = _subject(pyfuncitem.config), _variant(pyfuncitem)
     if lack := subject.lack(requirement, variant.transport):
         pytest.skip(lack)
+    if lack := subject.lack_of(variant.backend):
+        name = variant.backend
+        assert name not in _expected(pyfuncitem.config), f"{name} is expected here: {lack}"
+        pytest.skip(f"{name}: {lack}")
     bench = Bench(
         subject.command,
         variant.transport,
         survival=variant.survival,
-        backend=option("conformance_backend"),
+        backend=variant.backend,
+        interface=subject.backend(variant.backend),
         scale=option("conformance_timeout_scale"),
         nursery=_nursery(pyfuncitem.config),
     )
@@ -259,9 +287,8 @@ def pytest_runtest_makereport(
         from .verdict import properties
 
         error = call.excinfo.value if call.excinfo else None
-        backend = item.config.getoption("conformance_backend")
         item.user_properties[:] = properties(
-            requirement, _subject(item.config), backend, _variant(item), error
+            requirement, _subject(item.config), _variant(item), error
         )
     report = yield
     if requirement and call.when == "call" and report.failed:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _SELECTION = (
     "peer",
     "backend",
+    "expect",
     "transport",
     "survival",
     "level",
@@ -102,5 +103,6 @@ class Recorder:
             selection={**chosen, "complete": ran >= all_of_them},
             subject={**self.subject.hello, "command": list(self.subject.command)},
             environment=environment.record(),
+            evidence=environment.evidence(self.subject.hello.get("system")),
             results=self.results,
         )

@@ -35,6 +35,7 @@ class Requirement:
     summary: str
     why: str
     over: str = ""
+    each_backend: bool = False
 
     def entry(self) -> Entry:
         """Give the entry of the catalogue, as plain data."""
@@ -47,6 +48,7 @@ class Requirement:
             "why": self.why,
             "needs": list(self.needs),
             "each_survival": self.each_survival,
+            "each_backend": self.each_backend,
         }
 
 
@@ -57,14 +59,24 @@ def must(
     needs: tuple[str, ...] = (),
     each_survival: bool = False,
     over: str = "",
+    each_backend: bool = False,
 ) -> Callable[[Check], Check]:
     """Mark a check of what every system and passer has to do.
 
     *needs* names operations of the peer protocol beyond those of the transport and the plain
     sending and receiving; *each_survival* asks for a run in every survival mode of the peer;
-    *over* names the one transport to run it over, for a check that joins peers in its own way.
+    *over* names the one transport to run it over, for a check that joins peers in its own way;
+    *each_backend* asks for a run for every interface the peer knows of, also those missing here.
     """
-    return _asks("MUST", id, source, needs, each_survival=each_survival, over=over)
+    return _asks(
+        "MUST",
+        id,
+        source,
+        needs,
+        each_survival=each_survival,
+        over=over,
+        each_backend=each_backend,
+    )
 
 
 def should(
@@ -99,6 +111,7 @@ def _asks(
     *,
     each_survival: bool,
     over: str,
+    each_backend: bool = False,
 ) -> Callable[[Check], Check]:
     if not _ID.fullmatch(id):
         raise ValueError(f"expected an id such as 'fifo.what-holds', received {id!r}")
@@ -107,7 +120,7 @@ def _asks(
         summary, why = _sentences(check, id)
         group = id.split(".", maxsplit=1)[0]
         requirement = Requirement(
-            id, group, level, source, needs, each_survival, summary, why, over
+            id, group, level, source, needs, each_survival, summary, why, over, each_backend
         )
         check.requirement = requirement  # type: ignore[attr-defined]
         return check

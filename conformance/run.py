@@ -35,7 +35,8 @@ class Options:
     """What the command line asked for."""
 
     peer: str = "fdpass"
-    backend: str = "auto"
+    backend: str = "each"
+    expect: Sequence[str] = ()
     transports: Sequence[str] = ()
     survival: str = "each"
     level: str = "may"
@@ -77,6 +78,7 @@ def arguments(options: Options) -> list[str]:
         words += one_by_one if options.fail_fast else ["--dist", "worksteal"]
     words += [f"--{name}={value}" for name, value in _single(options) if value]
     for name, values in (
+        ("expect", options.expect),
         ("transport", options.transports),
         ("check", options.checks),
         ("group", options.groups),
@@ -133,12 +135,16 @@ class Follower:
                 )  # should this run be broken off, nobody is to take an old one for it
         if subject is None or options.verbosity <= QUIET:
             return
+        evidence = environment.evidence(subject.hello.get("system"))
         facts = {
-            "backend": subject.backend(options.backend),
+            "evidence": "" if evidence == model.RAN else evidence,
+            "backend": ", ".join(subject.backends())
+            if options.backend == "each"
+            else subject.backend(options.backend),
             "transports": ", ".join(
                 name for name in TRANSPORTS if name in options.transports or not options.transports
             ),
-            "survival": ", ".join(subject.survivals())
+            "survival": ", ".join(subject.all_survivals())
             if options.survival == "each"
             else options.survival,
             "workers": str(options.workers) if options.workers else "none, all in this process",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from .patience import Patience
@@ -23,11 +23,13 @@ class Variant:
 
     transport: str
     survival: str = "auto"
+    backend: str = "auto"
 
     @property
     def id(self) -> str:
         """What stands in brackets behind the name of the check."""
-        return self.transport if self.survival == "auto" else f"{self.transport}-{self.survival}"
+        words = (self.backend, self.transport, self.survival)
+        return "-".join(word for word in words if word != "auto")
 
 
 @dataclass(frozen=True)
@@ -36,53 +38,97 @@ class Subject:
 
     command: tuple[str, ...]
     hello: dict[str, Any]
+    survivals_of: dict[str, dict[str, str | None]] = field(default_factory=dict)
+    """Of every backend but the usual one, why a survival mode cannot be used with it, or None."""
 
     @property
     def name(self) -> str:
         """What the peer calls itself."""
         return str(self.hello["name"])
 
-    def backend(self, wanted: str) -> str:
-        """Name the backend in use when *wanted* (or auto) is asked for."""
-        if wanted != "auto":
-            return wanted
-        return next((name for name, lack in self.hello["backends"].items() if lack is None), "none")
+    def backends(self) -> list[str]:
+        """Name the backends that work here, the usual one first; none if it knows of none."""
+        return [name for name, lack in self.hello["backends"].items() if lack is None]
 
-    def survivals(self) -> list[str]:
-        """Name the survival modes that work here."""
-        return [name for name, lack in self.hello["survivals"].items() if lack is None]
+    def backend(self, wanted: str) -> str:
+        """Name the backend in use when *wanted*, auto or each is asked for."""
+        if wanted not in {"auto", "each"}:
+            return wanted
+        return next(iter(self.backends()), "none")
+
+    def lack_of(self, backend: str) -> str | None:
+        """Say why *backend* cannot be used here, or None."""
+        if backend == "auto":
+            return None
+        return self.hello["backends"].get(backend, f"{self.name} knows of no backend {backend}")  # type: ignore[no-any-return]
+
+    def survivals(self, backend: str = "auto") -> list[str]:
+        """Name the survival modes that work here, with *backend*."""
+        usual: dict[str, str | None] = self.hello["survivals"]
+        modes = self.survivals_of.get(backend, usual)
+        return [name for name, lack in modes.items() if lack is None]
+
+    def all_survivals(self) -> list[str]:
+        """Name the survival modes that work here with any backend."""
+        named = [self.survivals(), *(self.survivals(name) for name in self.survivals_of)]
+        return list(dict.fromkeys(mode for modes in named for mode in modes))
 
     def refusal(self, backend: str, survival: str) -> str | None:
         """Say why the peer cannot be run like that, or None."""
+        modes = self.survivals_of.get(backend, self.hello["survivals"])
+        if backend == "each":  # a mode that works with one of them will do
+            for of_another in self.survivals_of.values():
+                works = {name: None for name, lack in of_another.items() if lack is None}
+                modes = {**of_another, **modes, **works}
         for what, wanted, known in (
             ("backend", backend, self.hello["backends"]),
-            ("survival mode", survival, {"each": None, **self.hello["survivals"]}),
+            ("survival mode", survival, modes),
         ):
-            if wanted != "auto" and wanted not in known:
+            if wanted not in {"auto", "each"} and wanted not in known:
                 return f"{self.name} has no {what} {wanted!r}; it has: {', '.join(known)}"
-            if wanted != "auto" and known[wanted]:
+            if wanted not in {"auto", "each"} and known[wanted]:
                 return f"{self.name}: {what} {wanted} cannot be used: {known[wanted]}"
         return None
 
     def variants(
-        self, requirement: Requirement, transports: Sequence[str], survival: str
+        self,
+        requirement: Requirement,
+        transports: Sequence[str] = (),
+        survival: str = "each",
+        backend: str = "each",
+        expected: Sequence[str] = (),
     ) -> list[Variant]:
         """List the ways in which a check is to be run.
 
         What survives a full table is behind the channel, whatever that is: all modes are tried over
-        the first transport, and the peer's usual one over the others too.
+        the first transport, and the peer's usual one over the others too. A check of the interfaces
+        themselves is run for each that is known or *expected*, also where it is missing.
         """
-        modes = ["auto"] if survival == "each" else [survival]
-        if survival == "each" and requirement.each_survival:
-            modes = self.survivals() or modes
         chosen = [name for name in TRANSPORTS if name in transports or not transports]
         if requirement.over:
             chosen = [name for name in chosen if name == requirement.over] or chosen[:1]
+        if requirement.each_backend:
+            known = dict.fromkeys([*self.hello["backends"], *expected])
+            return [Variant(chosen[0], backend=name) for name in known or ["auto"]]
+        usual = self.backend("auto")
+        backends = [backend]
+        if backend == "each":
+            backends = ["auto", *(name for name in self.backends() if name != usual)]
         return [
-            Variant(transport, mode)
+            Variant(transport, mode, name)
+            for name in backends
             for transport in chosen
-            for mode in (modes if transport == chosen[0] else modes[:1])
+            for mode in self._modes(requirement, survival, name, first=transport == chosen[0])
         ]
+
+    def _modes(
+        self, requirement: Requirement, survival: str, backend: str, *, first: bool
+    ) -> list[str]:
+        working = self.survivals(backend)
+        if survival != "each":
+            return [survival] if survival in {"auto", *working} else []
+        modes = working if requirement.each_survival and working else ["auto"]
+        return modes if first else modes[:1]
 
     def lack(self, requirement: Requirement, transport: str) -> str | None:
         """Say what the peer does not offer of what a check needs, or None."""
@@ -108,7 +154,9 @@ def meet(command: tuple[str, ...], scale: float) -> Subject:
     peer = start("the peer", command, Patience(max(scale, 1.0)))
     try:
         hello = peer.hello()
+        working = [name for name, lack in hello["backends"].items() if lack is None]
+        others = {name: peer.hello(backend=name)["survivals"] for name in working[1:]}
         peer.refuses_the_unknown()
     finally:
         peer.close()
-    return Subject(command, hello)
+    return Subject(command, hello, others)

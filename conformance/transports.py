@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import socket
+import os
 from typing import TYPE_CHECKING, NamedTuple
+
+from .channels import open_channel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,16 +51,19 @@ def by_path(bench: Bench, options: dict[str, object]) -> tuple[Player, Player]:
 
 
 def by_inheritance(bench: Bench, options: dict[str, object]) -> tuple[Player, Player]:
-    """Make a pair of sockets, which go to the peers over exec; each adopts one.
+    """Make a pair of ends, which go to the peers over exec; each adopts one.
 
     Where the peer program can fork, one that was started with several pairs forks both peers.
     """
     if heirs := bench.start_heirs():
         first, second = (player.adopt_given(end, options) for player, end in heirs)
         return first, second
-    left, right = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-    with left, right:
-        one, other = bench.start({END: left.fileno()}, {END: right.fileno()})
+    ends = open_channel(bench.interface)
+    try:
+        one, other = bench.start(*({END: end} for end in ends))
+    finally:
+        for end in ends:
+            os.close(end)
     return one.adopt_given(END, options), other.adopt_given(END, options)
 
 

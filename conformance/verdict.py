@@ -51,7 +51,6 @@ def judge(error: BaseException | None) -> tuple[str, str]:
 def properties(
     requirement: Requirement,
     subject: Subject,
-    backend: str,
     variant: Variant,
     error: BaseException | None,
 ) -> list[tuple[str, object]]:
@@ -64,7 +63,7 @@ def properties(
         requirement.source,
         requirement.summary,
         subject.name,
-        subject.backend(backend),
+        subject.backend(variant.backend),
         variant.transport,
         variant.survival,
         verdict,

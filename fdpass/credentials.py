@@ -23,7 +23,8 @@ _NOBODY = 0xFFFFFFFF  # (uid_t)-1
 class Credentials(namedtuple("Credentials", ["pid", "uid", "gid"])):
     """Process, effective user and effective group; None for what the system does not tell.
 
-    They are those of the process that connected, listened, or made the pair, at that moment.
+    They are those of the process that connected, listened, or made the pair, at that moment; with
+    STREAMS and on Windows, of the one that sent the last descriptor.
     """
 
     __slots__ = ()
@@ -32,7 +33,7 @@ class Credentials(namedtuple("Credentials", ["pid", "uid", "gid"])):
     gid: int | None
 
 
-def peer_credentials(sock: int | socket.socket) -> Credentials:
+def of_socket(fd: int) -> Credentials:
     """Ask the system who is at the other end of a connected Unix socket; borrows it.
 
     Raises:
@@ -41,7 +42,6 @@ def peer_credentials(sock: int | socket.socket) -> Credentials:
     """
     import ctypes
 
-    fd = sock if isinstance(sock, int) else sock.fileno()
     libc = ctypes.CDLL(None, use_errno=True)
     if hasattr(libc, "getpeereid"):
         return _by_getpeereid(libc, fd)

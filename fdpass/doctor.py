@@ -6,6 +6,7 @@ import os
 import platform
 
 from . import backends, survival
+from .backends import systems
 from .endpoints import pair, peer_credentials
 
 TYPE_CHECKING = False
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
         """All that was tried, what was chosen, and why."""
 
         system: str
+        simulated: bool
         python: str
         descriptor_limit: int | None
         backends: list[Finding]
@@ -37,10 +39,22 @@ if TYPE_CHECKING:
         verdict: str
 
 
+_BECAUSE = {
+    survival.PutBack.NAME: "what finds no free slot stays where it is",
+    survival.Peek.NAME: "MSG_PEEK gave a real descriptor and left the message in the channel",
+    survival.Hold.NAME: (
+        "MSG_PEEK gives no real descriptors here, so slots are kept free by reserving them"
+    ),
+}
+
+
 def examine() -> Diagnosis:
     """Try every interface, every way of surviving a full table, and a pass from end to end."""
+    simulated = systems.running().name if systems.running().simulated else None
     found: Diagnosis = {
-        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "system": f"{platform.system()} {platform.release()} {platform.machine()}"
+        + (f", simulated {simulated}" if simulated else ""),
+        "simulated": simulated is not None,
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "descriptor_limit": _limit(),
         "backends": [_finding(item) for item in backends.available().items()],
@@ -63,14 +77,10 @@ def examine() -> Diagnosis:
     left, right = pair()
     with left, right:
         found["survival"] = left.survival
-        found["survival_because"] = (
-            "MSG_PEEK gave a real descriptor and left the message in the channel"
-            if left.survival == survival.Peek.NAME
-            else "MSG_PEEK gives no real descriptors here, so slots are kept free by reserving them"
-        )
+        found["survival_because"] = _BECAUSE[left.survival]
         found["batch"] = left.batch
-        found["credentials"] = _credentials(right.fileno())
         found["verdict"] = _pass_one(left, right)
+        found["credentials"] = _credentials(right)
     return found
 
 
@@ -84,12 +94,12 @@ def _finding(item: tuple[str, str | None]) -> Finding:
     return {"name": name, "missing": missing}
 
 
-def _credentials(fd: int) -> str:
+def _credentials(passer: Passer) -> str:
     try:
-        pid, uid, gid = peer_credentials(fd)
+        known = peer_credentials(passer)._asdict()
     except OSError as error:
         return f"unknown: {error}"
-    return f"pid {pid}, uid {uid}, gid {gid}"
+    return ", ".join(f"{name} {value}" for name, value in known.items() if value is not None)
 
 
 def _pass_one(left: Passer, right: Passer) -> str:

@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import errno
 import os
-import stat
 import warnings
 from time import monotonic, sleep
 
-from . import backends
-from .credentials import Credentials, peer_credentials
+from . import backends, credentials
+from .credentials import Credentials
 from .errors import PasserClosed
 from .passer import Passer
 
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any
 
-    from .backends import Backend
+    from .backends import Backend, Endpoint
 
 __all__ = [
     "Credentials",
@@ -86,6 +85,9 @@ def adopt(
 ) -> Passer:
     """Make a passer of a connected descriptor or socket, and take it over.
 
+    What kind of descriptor it is decides which interface is used: a Unix stream socket, or an end
+    of a stream pipe.
+
     *batch* is 1 because foreign receivers leak or lose the second descriptor of a message; raise
     it where fdpass is at the other end too.
 
@@ -94,11 +96,9 @@ def adopt(
 
     """
     fd = channel if isinstance(channel, int) else channel.fileno()
-    chosen = backends.choose(backend)
-    options: dict[str, Any] = {"batch": batch, "survival": survival, "max_queued": max_queued}
-    endpoint = chosen.adopt(fd)
+    chosen, endpoint = backends.adopt(fd, backend)
     try:
-        passer = Passer(chosen, endpoint, **options)
+        passer = Passer(chosen, endpoint, batch=batch, survival=survival, max_queued=max_queued)
     except BaseException:
         endpoint.release()
         raise
@@ -107,10 +107,26 @@ def adopt(
     return passer
 
 
+def peer_credentials(channel: int | socket.socket | Passer) -> Credentials:
+    """Ask the system who is at the other end of a channel; borrows it.
+
+    Of a Unix socket that is always known; over streams, once the listener has accepted or a
+    descriptor has come.
+
+    Raises:
+        OSError: it is no connected channel, or the system has no way to tell.
+
+    """
+    if isinstance(channel, Passer):
+        return channel.credentials()
+    return credentials.of_socket(channel if isinstance(channel, int) else channel.fileno())
+
+
 def connect(path: str | os.PathLike[str], timeout: float | None = 0, **options: Any) -> Passer:
     """Connect to a listener at *path*; *options* are those of :func:`adopt`.
 
     A listener that is not there yet is waited for, *timeout* seconds at most (None: for ever).
+    Over streams the listener also has to accept in that time, or within one second.
 
     Raises:
         FileNotFoundError, ConnectionRefusedError: nobody listens there.
@@ -119,26 +135,25 @@ def connect(path: str | os.PathLike[str], timeout: float | None = 0, **options: 
 
     """
     name = _name(path)
-    chosen = backends.choose(options.get("backend", "auto"))
+    chosen = backends.choose(options.pop("backend", "auto"))
     deadline = None if timeout is None else monotonic() + timeout
     while True:
+        left = None if deadline is None else max(0.0, deadline - monotonic())
         try:
-            fd = chosen.connect(name)
-            break
+            return _passer(chosen, chosen.connect(name, left), options)
         except (FileNotFoundError, ConnectionRefusedError, BlockingIOError):
             if deadline is not None and monotonic() >= deadline:
                 raise
             sleep(0.01)
         except OSError as error:
             raise _named(error, name, chosen) from None
-    return _adopt_own(fd, options)
 
 
-def _adopt_own(fd: int, options: dict[str, Any]) -> Passer:
+def _passer(backend: Backend, endpoint: Endpoint, options: dict[str, Any]) -> Passer:
     try:
-        return adopt(fd, **options)
+        return Passer(backend, endpoint, **options)
     except BaseException:
-        os.close(fd)
+        endpoint.close()
         raise
 
 
@@ -170,14 +185,17 @@ def listen(path: str | os.PathLike[str], *, mode: int = 0o600, **options: Any) -
 
     """
     name = _name(path)
-    chosen = backends.choose(options.get("backend", "auto"))
+    chosen = backends.choose(options.pop("backend", "auto"))
     with chosen.alone(name):  # what is bound and does not listen yet looks stale
-        fd = _bind(chosen, name)
+        try:
+            fd = chosen.bind(name)
+        except OSError as error:
+            raise _named(error, name, chosen) from None
         try:
             try:
                 os.chmod(name, mode)
                 made = os.stat(name)
-                chosen.start(fd)
+                fd = chosen.start(fd, name)
             except BaseException:
                 os.unlink(name)
                 raise
@@ -185,42 +203,6 @@ def listen(path: str | os.PathLike[str], *, mode: int = 0o600, **options: Any) -
             os.close(fd)
             raise
     return Listener(chosen, fd, name, (made.st_dev, made.st_ino), options)
-
-
-def _bind(backend: Backend, path: str) -> int:
-    try:
-        return backend.bind(path)
-    except OSError as error:
-        if error.errno != errno.EADDRINUSE:
-            raise _named(error, path, backend) from None
-    try:
-        found = os.lstat(path)
-        if not stat.S_ISSOCK(found.st_mode):
-            raise FileExistsError(errno.EEXIST, "a file that is no socket is there", path)
-        os.close(backend.connect(path))
-    except FileNotFoundError:
-        return backend.bind(path)  # its owner removed it just now
-    except ConnectionRefusedError:
-        _remove_stale(path, (found.st_dev, found.st_ino))
-        return backend.bind(path)
-    except BlockingIOError:
-        pass  # alive, and busy
-    raise OSError(errno.EADDRINUSE, "somebody listens there", path)
-
-
-def _remove_stale(path: str, seen: tuple[int, int]) -> None:
-    """Remove the file at *path* if it is still the one that was *seen* to be stale.
-
-    Moved aside first: somebody else may have replaced it meanwhile, and gets it back.
-    """
-    aside = f"{path}.{os.getpid()}"
-    os.rename(path, aside)
-    found = os.lstat(aside)
-    if (found.st_dev, found.st_ino) != seen:
-        os.link(aside, path)
-        os.unlink(aside)
-        raise OSError(errno.EADDRINUSE, "somebody else began to listen there", path)
-    os.unlink(aside)
 
 
 class Listener:
@@ -258,7 +240,7 @@ class Listener:
         deadline = None if timeout is None else monotonic() + timeout
         while True:
             try:
-                return _adopt_own(self._backend.accept(self.fileno()), self._options)
+                return _passer(self._backend, self._backend.accept(self.fileno()), self._options)
             except (BlockingIOError, ConnectionAbortedError):
                 left = None if deadline is None else deadline - monotonic()
                 if left is not None and left <= 0:
@@ -271,13 +253,9 @@ class Listener:
             return
         fd, self._fd = self._fd, -1
         if self._process == os.getpid():
-            try:
-                found = os.lstat(self._absolute)
-                if (found.st_dev, found.st_ino) == self._identity:
-                    os.unlink(self._absolute)
-            except FileNotFoundError:
-                pass  # somebody removed it already
-        os.close(fd)
+            self._backend.stop(fd, self._absolute, self._identity)
+        else:
+            os.close(fd)
 
     def __enter__(self) -> Listener:
         return self

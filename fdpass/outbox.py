@@ -33,7 +33,7 @@ class Outbox:
         self._send = endpoint.send
         self._try_later = backend.TRY_LATER
         self._too_many = backend.TOO_MANY
-        self._batch = batch
+        self._batch = min(batch, backend.MOST_PER_MESSAGE)
         self._max_queued = max_queued
         self._queue: deque[tuple[int, bytes]] = deque()
         self._rest = b""  # of a message whose descriptors have gone with its first byte

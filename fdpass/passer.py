@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from typing import Any, Protocol
 
     from .backends import Backend, Endpoint
+    from .credentials import Credentials
 
     class HasFileno(Protocol):
         """A file, a socket, whatever has a descriptor."""
@@ -83,11 +84,11 @@ class Passer:
         self._reader = threading.Lock()
         # What a peer with a queue like ours may be waiting to get rid of.
         self._most_ahead = max(_LEAST_AHEAD, max_queued)
-        self.batch = batch
+        self.batch = min(batch, backend.MOST_PER_MESSAGE)
         self.backend = backend.NAME
         self.survival = way.NAME
         self._closed = False
-        self._slots = min(batch, _MOST_SLOTS)
+        self._slots = min(self.batch, _MOST_SLOTS) if way.RESERVES else 0
         RESERVE.want(self._slots)
         _passers.add(self)
 
@@ -112,6 +113,11 @@ class Passer:
     def wants_write(self) -> bool:
         """Whether something waits for the channel to take more: poll for writing, then flush."""
         return self._outbox.is_waiting
+
+    def credentials(self) -> Credentials:
+        """Ask the system who is at the other end; see :class:`fdpass.Credentials`."""
+        self._check_open()
+        return self._endpoint.credentials()
 
     def __repr__(self) -> str:
         if self._closed:

@@ -2,7 +2,10 @@
 
 A received descriptor needs a free slot. Without one the system takes the message out of the
 channel all the same and the descriptor is gone, with MSG_CTRUNC (Linux), with an error (the BSDs)
-or with no sign at all (gVisor). Two ways around it:
+or with no sign at all (gVisor). Three ways around it:
+
+*put-back* Where the interface itself keeps what finds no slot, there is nothing to do but to come
+           again (I_RECVFD on streams; Windows, where the endpoint keeps what it has fetched).
 
 *peek*     Look at the message with MSG_PEEK, which gives duplicates and leaves it queued. As many
            descriptors as were announced: keep them and discard the message. Fewer: close them,
@@ -13,9 +16,9 @@ or with no sign at all (gVisor). Two ways around it:
            again, receive nothing. Another thread that takes a freed slot at the wrong moment can
            still cause a loss; it is reported.
 
-Which one: *peek* where a probe of the running system shows that MSG_PEEK gives real descriptors;
-never by the system's name. Both share one reserve for the whole process; *peek* touches it only
-under pressure.
+Which one: *put-back* where the interface does it; *peek* where a probe of the running system shows
+that MSG_PEEK gives real descriptors; never by the system's name. *peek* and *reserve* share one
+reserve for the whole process; *peek* touches it only under pressure.
 
     message waits ──peek──► complete ──discard──► delivered
                       │
@@ -40,6 +43,7 @@ if TYPE_CHECKING:
         """A way of taking what has arrived."""
 
         NAME: str
+        RESERVES: bool
 
         def take(self, endpoint: Endpoint, in_hand: int) -> tuple[bytes, list[int], bool]:
             """Take the next bytes and descriptors, and whether some were cut off."""
@@ -56,10 +60,33 @@ _CONVICTIONS = 16
 _MOST_DUE = 256
 
 
+class PutBack:
+    """Come again: what finds no slot has not been taken."""
+
+    NAME = "put-back"
+    RESERVES = False
+
+    def take(self, endpoint: Endpoint, in_hand: int) -> tuple[bytes, list[int], bool]:  # noqa: ARG002
+        """Take the next bytes and descriptors off the channel; the caller owns them.
+
+        Raises:
+            BlockingIOError: nothing has arrived.
+            TableFull: something has, and there is no slot for it; it waits in the channel.
+
+        """
+        try:
+            return endpoint.receive(_BYTES)
+        except OSError as error:
+            if error.errno not in {errno.EMFILE, errno.ENFILE}:
+                raise
+            raise TableFull(errno.EMFILE, "a descriptor waits for a free slot") from None
+
+
 class Peek:
     """Look first, take only what is complete."""
 
     NAME = "peek"
+    RESERVES = True
 
     def __init__(self) -> None:
         self._suspected = 0
@@ -164,6 +191,7 @@ class Hold:
     """Keep slots occupied, and free them for the moment of receiving."""
 
     NAME = "reserve"
+    RESERVES = True
 
     def take(self, endpoint: Endpoint, in_hand: int) -> tuple[bytes, list[int], bool]:  # noqa: ARG002
         """Take the next bytes and descriptors off the channel; the caller owns them.
@@ -195,8 +223,18 @@ class Hold:
 
 def available(backend: Backend) -> dict[str, str | None]:
     """Tell of every way why it cannot be used on this system, or None; best first."""
+    if backend.PUTS_BACK:
+        needless = "nothing has to be done: what finds no slot is put back"
+        return {PutBack.NAME: None, Peek.NAME: needless, Hold.NAME: needless}
     no_peek = "MSG_PEEK does not give real descriptors on this system"
-    return {Peek.NAME: None if backend.peek_works() else no_peek, Hold.NAME: None}
+    return {
+        PutBack.NAME: f"{backend.NAME} does not put back what finds no slot",
+        Peek.NAME: None if backend.peek_works() else no_peek,
+        Hold.NAME: None,
+    }
+
+
+_WAYS: tuple[type[PutBack] | type[Peek] | type[Hold], ...] = (PutBack, Peek, Hold)
 
 
 def choose(backend: Backend, name: str = "auto") -> Survival:
@@ -214,4 +252,4 @@ def choose(backend: Backend, name: str = "auto") -> Survival:
         raise ValueError(f"no survival mode {name!r}; known: auto, {', '.join(ways)}")
     if reason := ways[name]:
         raise OSError(f"survival mode {name} cannot be used: {reason}")
-    return Peek() if name == Peek.NAME else Hold()
+    return next(way for way in _WAYS if name == way.NAME)()

@@ -54,9 +54,8 @@ class Reserve:
         """Occupy as many slots as are wanted; tell whether all are."""
         with self.lock:
             try:
-                origin = self._find_origin()
                 while len(self._held) < self._most:
-                    self._held.append(os.dup(origin))
+                    self._held.append(os.dup(self._find_origin()))
             except OSError:  # full; whoever frees a slot makes the next try succeed
                 pass
             self.is_short = len(self._held) < self._most

@@ -320,6 +320,29 @@ def test_data_in_parts(bench: Bench) -> None:
     assert bench.order([held for held, _ in received], tokens) == [0, 1, 2, 3, 4], "another order"
 
 
+@should("fifo.data-beyond-the-channel", _FIRST_OCTET, needs=("recv_with_data",), over="inherited")
+def test_data_beyond_the_channel(bench: Bench) -> None:
+    """More descriptors than the channel holds arrive each with its own bytes.
+
+    The bytes are of several lengths, so that the channel is full now before and now after them:
+    over streams a descriptor is a message of its own, and has to wait then.
+    """
+    first, second = bench.join(batch=1, max_queued=400)
+    tokens = bench.tokens(4)
+    held = first.open_all(tokens)
+    data = [b"\xff" * (number % 5) for number in range(400)]
+
+    for number, some in enumerate(data):
+        first.send(held[number % 4], data=some)
+    flushed = first.ask("flush", _PATIENTLY)
+    received = [second.recv_with_data(_PATIENTLY) for _ in data]
+    flushed.answer()
+
+    assert [some for _, some in received] == data, "the bytes are not with their descriptors"
+    order = bench.order([held for held, _ in received], tokens)
+    assert order == [number % 4 for number in range(400)], "another order"
+
+
 # -- raw messages ---------------------------------------------------------------------------------
 
 

@@ -363,7 +363,7 @@ def test_recv_on_a_blocking_channel(bench: Bench) -> None:
     A copy of the channel's descriptor is with the other peer, and they share the flag.
     """
     first, second = bench.join()
-    one, _ = first.socketpair()
+    one, _ = first.channel()
     copy = first.pass_to(second, one)
     passer = first.adopt(one)
 
@@ -381,7 +381,7 @@ def test_recv_on_a_blocking_channel(bench: Bench) -> None:
 def test_send_on_a_blocking_channel(bench: Bench) -> None:
     """Sending comes back when somebody has cleared O_NONBLOCK of the channel."""
     first, second = bench.join()
-    one, _ = first.socketpair()
+    one, _ = first.channel()
     copy = first.pass_to(second, one)
     passer = first.adopt(one, batch=1, max_queued=50)
 

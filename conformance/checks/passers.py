@@ -23,7 +23,7 @@ _NOT_SENT = "what arrived is not the descriptor that was sent"
 
 def _joined_over(first: Player, second: Player) -> tuple[Player, Player]:
     """Pass one end of a new pair; give the passers of both ends, the first peer's first."""
-    near, far = first.socketpair()
+    near, far = first.channel()
     inner = second.adopt(first.pass_to(second, far))
     far.close()
     return first.adopt(near), inner
@@ -79,7 +79,7 @@ def test_both_ends(bench: Bench) -> None:
     first, second = bench.join()
     token = bench.token()
 
-    left, right = (second.adopt(first.pass_to(second, end)) for end in first.socketpair())
+    left, right = (second.adopt(first.pass_to(second, end)) for end in first.channel())
     received = left.pass_to(right, second.open(token))
 
     assert token.is_written_by(received), _NOT_SENT
@@ -93,7 +93,7 @@ def test_sender_closes(bench: Bench) -> None:
     """
     first, second = bench.join()
     token = bench.token()
-    near, far = first.socketpair()
+    near, far = first.channel()
     first.send(far)
     first.flush()
 
@@ -110,7 +110,7 @@ def test_loaded(bench: Bench) -> None:
     The queue belongs to the channel, and not to who has its end at the moment.
     """
     first, second = bench.join()
-    near, far = first.socketpair()
+    near, far = first.channel()
     ours = first.adopt(near)
     series = Series(bench, ours)
 
@@ -127,7 +127,7 @@ def test_passed_on(bench: Bench) -> None:
     """An end that was received can be passed back, and works where it came from."""
     first, second = bench.join()
     token = bench.token()
-    near, far = first.socketpair()
+    near, far = first.channel()
 
     there = first.pass_to(second, far)
     back = second.pass_to(first, there)
@@ -162,7 +162,7 @@ def test_nested_in_flight(bench: Bench) -> None:
     """
     first, second = bench.join()
     token = bench.token()
-    ends = [first.socketpair() for _ in range(3)]
+    ends = [first.channel() for _ in range(3)]
     passers = [*(first.adopt(near) for near, _ in ends), first]
     waiting = [first.open(token), *(far for _, far in ends)]
     for passer, held in zip(passers, waiting, strict=True):
@@ -184,7 +184,7 @@ def test_over_itself(bench: Bench) -> None:
     """
     first, second = bench.join()
     before, after = bench.tokens(2)
-    near, far = first.socketpair()
+    near, far = first.channel()
     end, another = (first.pass_to(second, far) for _ in range(2))
     ours, theirs = first.adopt(near), second.adopt(end)
 
@@ -201,7 +201,7 @@ def test_status(bench: Bench) -> None:
     """An end with O_NONBLOCK set arrives with it set, and is a passer."""
     first, second = bench.join()
     token = bench.token()
-    near, far = first.socketpair()
+    near, far = first.channel()
     far.set_nonblocking()
 
     received = first.pass_to(second, far)
@@ -220,7 +220,7 @@ def test_cycle_is_collected(bench: Bench) -> None:
     """
     (peer,) = bench.start()
     token = bench.token()
-    near, far = peer.socketpair()
+    near, far = peer.channel()
     passer = peer.adopt(near)
 
     passer.send(peer.open(token), close=True)

@@ -217,7 +217,7 @@ def test_fork_then_pass(bench: Bench) -> None:
 def test_nonblocking_channel(bench: Bench) -> None:
     """A blocking descriptor stays so although the channel has O_NONBLOCK set."""
     first, second = bench.join()
-    one, other = first.socketpair()
+    one, other = first.channel()
     there = second.adopt(first.pass_to(second, other))
     for end in (one, other):
         end.set_nonblocking()
@@ -236,7 +236,7 @@ def test_nonblocking_channel(bench: Bench) -> None:
 def test_blocking_channel(bench: Bench) -> None:
     """A pending descriptor keeps O_NONBLOCK when that of the channel is cleared."""
     first, second = bench.join()
-    one, other = first.socketpair()
+    one, other = first.channel()
     copies = [first.pass_to(second, end) for end in (one, other)]
     here, there = first.adopt(one), second.adopt(first.pass_to(second, other))
     here.send(first.open(bench.token(), "write", "nonblocking"))
@@ -256,7 +256,7 @@ def test_blocking_channel(bench: Bench) -> None:
 def test_channel_untouched(bench: Bench) -> None:
     """Passing descriptors leaves the O_NONBLOCK of the channel as it was."""
     first, second = bench.join()
-    one, other = first.socketpair()
+    one, other = first.channel()
     copy = first.pass_to(second, one)
     here, there = first.adopt(one), second.adopt(first.pass_to(second, other))
     before = copy.flags()

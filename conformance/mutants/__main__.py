@@ -16,12 +16,13 @@ from conformance.report.screen import Screen, duration
 
 from . import matrix, systems
 from .catalogue import MUTANTS
+from .grounds import prepare
 from .trial import CAUGHT, NOT_TRIED, OTHERWISE, SURVIVED, try_mutant, try_odd
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
+    from .grounds import Grounds
     from .mutant import Mutant
     from .systems import System
     from .trial import Trial
@@ -52,11 +53,11 @@ def main(*, names: Sequence[str], full: bool, odd: bool, workers: int, plain: bo
         raise click.BadParameter(f"no mutant {unknown[0]!r}; known: {', '.join(known)}")
     screen = Screen(plain=plain)
     with tempfile.TemporaryDirectory(prefix="systems-") as folder:
-        library = _library(folder)
+        grounds = prepare(folder)
         # The whole catalogue is run once on each fault, however many checks are to catch it.
         faults = {mutant.name: mutant for mutant in mutants}.values() if full else mutants
-        jobs = [_job(mutant, library, full=full) for mutant in faults]
-        jobs += [_odd_job(system, library) for system in oddities]
+        jobs = [_job(mutant, grounds, full=full) for mutant in faults]
+        jobs += [_odd_job(system, grounds) for system in oddities]
         trials = _all(screen, jobs, workers, tell=(full or odd) and not screen.moves)
     tried, odd_ones = trials[: len(faults)], trials[len(faults) :]
     if full:
@@ -70,19 +71,12 @@ def main(*, names: Sequence[str], full: bool, odd: bool, workers: int, plain: bo
     sys.exit(_verdict(screen, tried, odd_ones, [] if names else sorted(uncaught)))
 
 
-def _library(folder: str) -> Path | str:
-    try:
-        return systems.build(folder)
-    except systems.CannotBuild as reason:
-        return str(reason)
+def _job(mutant: Mutant, grounds: Grounds, *, full: bool) -> Callable[[], Trial]:
+    return lambda: try_mutant(mutant, grounds, full=full)
 
 
-def _job(mutant: Mutant, library: Path | str, *, full: bool) -> Callable[[], Trial]:
-    return lambda: try_mutant(mutant, library, full=full)
-
-
-def _odd_job(system: System, library: Path | str) -> Callable[[], Trial]:
-    return lambda: try_odd(system, library)
+def _odd_job(system: System, grounds: Grounds) -> Callable[[], Trial]:
+    return lambda: try_odd(system, grounds)
 
 
 def _all(

@@ -22,7 +22,8 @@ HASTY = 0.3
 class Mutant:
     """One fault. Exactly one of *peer*, a faulty passer, and *system*, a faulty system.
 
-    ``check`` is the id of what it must fail, ``because`` a part of what is then said.
+    ``check`` is the id of what it must fail, ``because`` a part of what is then said. *backend* is
+    the interface it is a mutant of, where that is not the usual one.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Mutant:
     peer: type[ReferencePeer] | None = None
     system: str | None = None
     transport: str = "inherited"
+    backend: str = "auto"
     timeout_scale: float = 1.0
 
     def __post_init__(self) -> None:
@@ -42,9 +44,12 @@ class Mutant:
         """What is wrong with it, in a sentence."""
         if self.peer is not None:
             return (inspect.getdoc(self.peer) or "").partition("\n")[0]
+        from conformance.simulated import FAULTS
+
         from .systems import BY_NAME
 
-        return BY_NAME[str(self.system)].sentence
+        name = str(self.system)
+        return BY_NAME[name].sentence if name in BY_NAME else FAULTS[name]
 
     @property
     def command(self) -> tuple[str, ...]:

@@ -6,19 +6,31 @@ list of them, and how the library is built and put under a program.
 
 from __future__ import annotations
 
-import os
-import shlex
-import shutil
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .. import interposed
+from ..interposed import CannotBuild, compiler, missing
+
+if TYPE_CHECKING:
+    import os
+
+__all__ = [
+    "BY_NAME",
+    "FAULTY",
+    "ODD",
+    "SOURCES",
+    "TO_SELF",
+    "CannotBuild",
+    "System",
+    "build",
+    "compiler",
+    "environment",
+    "missing",
+]
 
 SOURCES = Path(__file__).with_name("system")
-
-
-class CannotBuild(Exception):
-    """The library could not be built here; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -107,24 +119,6 @@ TO_SELF = "to-self"
 """Beside a faulty system's name: it spoils also what a process passes to itself."""
 
 
-def compiler() -> list[str] | None:
-    """Find a C compiler: $CC, cc, gcc or clang; None where there is none."""
-    for command in (os.environ.get("CC", ""), "cc", "gcc", "clang"):
-        words = shlex.split(command)
-        if words and shutil.which(words[0]):
-            return words
-    return None
-
-
-def missing() -> str | None:
-    """Say in a sentence why no system can be interposed here, or None."""
-    if sys.platform != "linux":
-        return f"the library is written for Linux and glibc, and this is {sys.platform}"
-    if compiler() is None:
-        return "there is no C compiler: none of $CC, cc, gcc and clang was found"
-    return None
-
-
 def build(folder: str | os.PathLike[str]) -> Path:
     """Compile the library into *folder*; give its path.
 
@@ -132,21 +126,7 @@ def build(folder: str | os.PathLike[str]) -> Path:
         CannotBuild: there is no compiler, or it failed.
 
     """
-    reason = missing()
-    command = compiler()
-    if reason or not command:
-        raise CannotBuild(reason)
-    library = Path(folder).absolute() / "faulty_system.so"
-    # Fortified headers define read, recv and poll themselves, as inline functions.
-    options = ["-std=gnu11", "-O1", "-U_FORTIFY_SOURCE", "-shared", "-fPIC"]
-    options += ["-Wall", "-Wextra", "-Werror"]
-    sources = sorted(str(path) for path in SOURCES.glob("*.c"))
-    # After the sources: before glibc 2.34 these two are libraries of their own.
-    command = [*command, *options, "-o", str(library), *sources, "-ldl", "-lpthread"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-    if done.returncode:
-        raise CannotBuild(f"{shlex.join(command)} failed:\n{done.stderr}")
-    return library
+    return interposed.build(SOURCES, Path(folder) / "faulty_system.so")
 
 
 def environment(name: str, library: str | os.PathLike[str]) -> dict[str, str]:
@@ -161,8 +141,4 @@ def environment(name: str, library: str | os.PathLike[str]) -> dict[str, str]:
     for part in name.split(","):
         if part != TO_SELF and part not in BY_NAME:
             raise ValueError(f"no system {part!r}; known: {', '.join(BY_NAME)}")
-    path = os.fspath(library)
-    if set(path) & {" ", ":"}:
-        raise ValueError(f"LD_PRELOAD cannot name {path!r}: it has a space or a colon")
-    already = os.environ.get("LD_PRELOAD", "")
-    return {"LD_PRELOAD": f"{path}:{already}" if already else path, "FAULTY_SYSTEM": name}
+    return interposed.preloaded(library) | {"FAULTY_SYSTEM": name}

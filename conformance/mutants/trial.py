@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 
 from conformance.report import model
 
-from . import systems
+from .grounds import Missing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from conformance.report.model import Result
 
+    from .grounds import Grounds
     from .mutant import Mutant
     from .systems import System
 
@@ -69,32 +69,31 @@ class Trial:
         return {result["id"] for result in self.results if result["verdict"] in {"fail", "error"}}
 
 
-def try_mutant(mutant: Mutant, library: Path | str, *, full: bool = False) -> Trial:
-    """Run the check that *mutant* must fail; *full*: everything that MUST hold.
-
-    *library* has the faulty systems, or is the sentence why it could not be built.
-    """
+def try_mutant(mutant: Mutant, grounds: Grounds, *, full: bool = False) -> Trial:
+    """Run the check that *mutant* must fail; *full*: everything that MUST hold."""
     about = (mutant.name, mutant.fault, mutant.check, mutant.because)
-    surroundings: dict[str, str] = {}
-    if mutant.system is not None:
-        if isinstance(library, str):
-            return Trial(*about, 0, lack=library)
-        surroundings = systems.environment(mutant.system, library)
+    try:
+        surroundings = grounds.of(mutant)
+    except Missing as lack:
+        return Trial(*about, 0, lack=str(lack))
     selected = ["--level", "must"] if full else ["--check", mutant.check]
     words = ["--peer", shlex.join(mutant.command), "--transport", mutant.transport, *selected]
+    words += ["--backend", mutant.backend]
     started = time.monotonic()
     results, trouble = _run([*words, "--timeout-scale", str(mutant.timeout_scale)], surroundings)
     return Trial(*about, time.monotonic() - started, results, trouble)
 
 
-def try_odd(system: System, library: Path | str, checks: Sequence[str] = ()) -> Trial:
+def try_odd(system: System, grounds: Grounds, checks: Sequence[str] = ()) -> Trial:
     """Run everything, or the given *checks*, on an odd system; nothing is to fail."""
     about = (system.name, system.sentence, "", "")
-    if isinstance(library, str):
-        return Trial(*about, 0, lack=library)
+    try:
+        surroundings = grounds.odd(system)
+    except Missing as lack:
+        return Trial(*about, 0, lack=str(lack))
     words = [word for check in checks for word in ("--check", check)]
     started = time.monotonic()
-    results, trouble = _run(words, systems.environment(system.name, library))
+    results, trouble = _run(words, surroundings)
     return Trial(*about, time.monotonic() - started, results, trouble)
 
 

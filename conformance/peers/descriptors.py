@@ -6,15 +6,18 @@ Nothing here passes descriptors: a peer program adds those operations of its own
 from __future__ import annotations
 
 import _thread
-import fcntl
 import os
-import resource
 import select
 import socket
 import stat
+import sys
 import time
 
 from .session import BadRequest, Forked, wait_for
+
+if sys.platform != "win32":  # which has another table, and no flags of it: see windows.py
+    import fcntl
+    import resource
 
 TYPE_CHECKING = False  # importing typing would double the time to start
 if TYPE_CHECKING:
@@ -30,14 +33,19 @@ _KINDS = {
 }
 _ACCESS = {os.O_RDONLY: "read", os.O_WRONLY: "write", os.O_RDWR: "both"}
 _OPEN_FLAGS = {
-    "read": os.O_RDONLY,
-    "write": os.O_WRONLY,
-    "both": os.O_RDWR,
-    "append": os.O_APPEND,
-    "nonblocking": os.O_NONBLOCK,
-    "create": os.O_CREAT,
-    "directory": os.O_DIRECTORY,
+    word: getattr(os, name)
+    for word, name in (
+        ("read", "O_RDONLY"),
+        ("write", "O_WRONLY"),
+        ("both", "O_RDWR"),
+        ("append", "O_APPEND"),
+        ("nonblocking", "O_NONBLOCK"),
+        ("create", "O_CREAT"),
+        ("directory", "O_DIRECTORY"),
+    )
+    if hasattr(os, name)
 }
+_ALWAYS = getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOINHERIT", 0)
 
 
 class Churn:
@@ -87,11 +95,12 @@ class Descriptors:
 
     def operations(self) -> list[str]:
         """List the names of all operations."""
-        return sorted(name[3:] for name in dir(self) if name.startswith("op_"))
+        names = (name for name in dir(self) if name.startswith("op_"))
+        return sorted(name[3:] for name in names if getattr(self, name) is not None)
 
     def op_open(self, request: Request) -> object:
         """Open a path."""
-        flags = os.O_NOCTTY
+        flags = _ALWAYS
         for word in request["flags"]:
             if word not in _OPEN_FLAGS:
                 raise BadRequest(f"no such flag: {word!r}")

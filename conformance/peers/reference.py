@@ -77,7 +77,8 @@ class ReferencePeer(Descriptors):
         backends = fdpass.backends.available()
         survivals = {}
         if None in backends.values():
-            survivals = fdpass.survival.available(fdpass.backends.choose())
+            chosen = fdpass.backends.choose(request.get("backend", "auto"))
+            survivals = fdpass.survival.available(chosen)
         return {**about, "backends": backends, "survivals": survivals}
 
     def op_adopt(self, request: Request) -> object:
@@ -87,6 +88,16 @@ class ReferencePeer(Descriptors):
         except ValueError as refusal:  # that it is no socket may be what the check is to find
             raise OSError(errno.ENOTSOCK, str(refusal)) from None
         return {"passer": self._name("p", passer)}
+
+    def op_socketpair(self, request: Request) -> object:
+        """Open both ends of a channel that can be adopted; without a backend, plain sockets."""
+        if "backend" not in request:
+            return super().op_socketpair(request)
+        fds = []
+        for end in fdpass.backends.choose(request["backend"]).open_pair():
+            fds.append(end.fileno())
+            end.release()
+        return {"fds": fds}
 
     def op_pair(self, request: Request) -> object:
         """Make both ends of a channel."""
@@ -107,6 +118,10 @@ class ReferencePeer(Descriptors):
         timeout = request.get("timeout")
         passer = fdpass.connect(request["path"], timeout, **_options(request))
         return {"passer": self._name("p", passer)}
+
+    def op_credentials(self, request: Request) -> object:
+        """Tell who is at the other end."""
+        return self.passer(request).credentials()._asdict()
 
     def op_drop(self, request: Request) -> object:
         """Close a passer or a listener."""

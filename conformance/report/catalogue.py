@@ -24,6 +24,7 @@ class Entry(TypedDict):
     why: str
     needs: list[str]
     each_survival: bool
+    each_backend: bool
 
 
 # The promises in the order in which every report shows them, and in the words of the documents
@@ -35,6 +36,7 @@ PROMISES: dict[str, str] = {
     "status": "blocking status preserved",
     "passers": "passing passers",
     "table": "full descriptor table",
+    "interfaces": "the interfaces",
 }
 
 _HEAD = """\
@@ -101,6 +103,8 @@ def _rendered(entry: Entry) -> str:
         lines.append(f"- Needs of the peer: {needs}\n")
     if entry["each_survival"]:
         lines.append("- Tried with every survival mode of the peer\n")
+    if entry["each_backend"]:
+        lines.append("- Tried with every interface the peer knows of\n")
     return "".join(lines)
 
 

@@ -48,12 +48,19 @@ def variants(results: Sequence[Result]) -> str:
     """Name the variants of one check: ``inherited (peek, reserve), filesystem (peek)``."""
     modes: dict[str, list[str]] = {}
     for result in results:
-        modes.setdefault(result["transport"], []).append(result["survival"])
+        modes.setdefault(way(result, results), []).append(result["survival"])
     named = []
     for transport, survivals in modes.items():
         inner = ", ".join(dict.fromkeys(mode for mode in survivals if mode and mode != "auto"))
         named.append(f"{transport} ({inner})" if inner else transport)
     return ", ".join(named)
+
+
+def way(result: Result, among: Sequence[Result]) -> str:
+    """Name the transport of a result, and the backend if several *among* them were run."""
+    ran = {other["backend"] for other in among if other["verdict"] != "skip"}
+    several = len(ran) > 1 and result["backend"] in ran
+    return f"{result['backend']} {result['transport']}" if several else result["transport"]
 
 
 def again(result: Result, selection: Mapping[str, Any]) -> list[str]:
@@ -62,7 +69,9 @@ def again(result: Result, selection: Mapping[str, Any]) -> list[str]:
     words += ["--transport", result["transport"]] if result["transport"] else []
     if result["survival"] not in {"", "auto"}:
         words += ["--survival", result["survival"]]
-    for option, usual in (("peer", "fdpass"), ("backend", "auto"), ("launcher", "")):
+    if result["backend"] not in {"", "none"} and selection.get("backend") == "each":
+        words += ["--backend", result["backend"]]
+    for option, usual in (("peer", "fdpass"), ("backend", "each"), ("launcher", "")):
         chosen = selection.get(option)
         if chosen and chosen != usual:
             words += [f"--{option}", str(chosen)]

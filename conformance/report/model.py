@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 LEVELS = ("MUST", "SHOULD", "MAY")
+RAN = "ran"
+"""The evidence of a run on the very system it tells of."""
 VERDICTS = ("pass", "fail", "skip", "error")
+BACKENDS = ("bsd44", "bsd43", "sysv", "windows")
 TRANSPORTS = ("socketpair", "filesystem", "inherited")
 
 # The exit status of a run.
@@ -63,6 +66,7 @@ class Document(TypedDict):
     selection: dict[str, Any]
     subject: dict[str, Any]
     environment: dict[str, Any]
+    evidence: str
     results: list[Result]
     summary: dict[str, int]
     finished: bool
@@ -78,12 +82,14 @@ def document(
     selection: Mapping[str, Any],
     subject: Mapping[str, Any],
     environment: Mapping[str, Any],
+    evidence: str,
     results: Iterable[Result],
 ) -> Document:
     """Build the document of a run that came to its end.
 
     *entries* is the whole catalogue; its order is the order of the results. *started* is
-    ISO 8601 in UTC, *selection* has ``complete`` besides the options.
+    ISO 8601 in UTC, *selection* has ``complete`` besides the options, *evidence* says what the run
+    proves something of: ``ran`` of this system, else what stood between.
     """
     order = {entry["id"]: position for position, entry in enumerate(entries)}
     in_order = sorted(
@@ -91,6 +97,7 @@ def document(
         key=lambda result: (
             order.get(result["id"], len(order)),
             result["id"],
+            _place(result["backend"], BACKENDS),
             _place(result["transport"], TRANSPORTS),
             result["survival"],
         ),
@@ -104,6 +111,7 @@ def document(
         "selection": dict(selection),
         "subject": dict(subject),
         "environment": dict(environment),
+        "evidence": evidence,
         "results": in_order,
         "summary": summary(in_order),
         "finished": True,

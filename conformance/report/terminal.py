@@ -35,7 +35,7 @@ def show(
     parts: list[RenderableType] = []
     results = document["results"]
     if results and not quiet:
-        parts += ["", matrix(screen, results)]
+        parts += matrices(screen, results)
     parts += failure.blocks(screen, document, why or {})
     if not quiet:
         parts += skips(screen, results)
@@ -123,12 +123,24 @@ def _python(environment: Mapping[str, Any]) -> str:
 # -- promises x transports ----------------------------------------------------------------------
 
 
-def matrix(screen: Screen, results: Sequence[Result]) -> RenderableType:
+def matrices(screen: Screen, results: Sequence[Result]) -> list[RenderableType]:
+    """Draw the promises against the transports: a table for each interface that was run."""
+    backends = list(dict.fromkeys(r["backend"] for r in results if r["verdict"] != "skip"))
+    if len(backends) < 2:
+        return ["", matrix(screen, results, "promise")]
+    tables: list[RenderableType] = []
+    for backend in backends:
+        of_it = [result for result in results if result["backend"] == backend]
+        tables += ["", matrix(screen, of_it, f"promise, over {backend}")]
+    return tables
+
+
+def matrix(screen: Screen, results: Sequence[Result], title: str) -> RenderableType:
     """Draw the promises against the transports, with counts and times."""
     transports = list(dict.fromkeys(result["transport"] for result in results))
     groups = catalogue.in_order(result["group"] for result in results)
     table = Table(box=screen.box, border_style="dim", header_style="bold", show_footer=True)
-    table.add_column("promise", "all", no_wrap=True)
+    table.add_column(title, "all", no_wrap=True)
     for transport in transports:
         of_it = [result for result in results if result["transport"] == transport]
         table.add_column(transport, _cell(screen, of_it), overflow="fold")
@@ -204,7 +216,10 @@ def last_line(document: Document, broken: Sequence[str] = ()) -> Text:
     counted += f", {counts['skip']} skipped"
     if counts["error"]:
         counted += f", {counts['error']} error{'s'[: counts['error'] - 1]} of the suite"
-    line = Text().append(f"{words}: ", style=style)
+    line = Text().append(words, style=style)
+    if (evidence := document.get("evidence", model.RAN)) != model.RAN:
+        line.append(f" ({evidence})", style="bold")
+    line.append(": ", style=style)
     line.append(f"{counted} in {duration(document['seconds'])}")
     if not document["selection"].get("complete", True):
         line.append(" (a selection, not the whole catalogue)", style="dim")

@@ -200,7 +200,7 @@ def test_2_a_wrong_command_line_names_what_is_known(words: list[str], sentence: 
         (["--group", "lifo"], "there is no group 'lifo'; known groups: bidirectional, "),
         (["--peer", "false"], "the peer died (exit status 1)"),
         (["--peer", "cat"], "the peer broke the protocol"),
-        (["--survival", "hope"], "fdpass has no survival mode 'hope'; it has: each, "),
+        (["--survival", "hope"], "fdpass has no survival mode 'hope'; it has: "),
         (["--backend", "carrier"], "fdpass has no backend 'carrier'; it has: "),
     ],
 )
@@ -334,7 +334,7 @@ def test_the_list_is_there_for_programs() -> None:
     assert listed == entries.entries()
     assert set(listed[0]) == {
         *("id", "group", "level", "source"),
-        *("requirement", "why", "needs", "each_survival"),
+        *("requirement", "why", "needs", "each_survival", "each_backend"),
     }
 
 

@@ -10,12 +10,14 @@ from conformance.mutants import for_check, systems
 from conformance.mutants.__main__ import _verdict
 from conformance.mutants.catalogue import MUTANTS
 from conformance.mutants.faults import Spoiler
+from conformance.mutants.grounds import Grounds
 from conformance.mutants.mutant import Mutant
 from conformance.mutants.trial import CAUGHT, NOT_TRIED, OTHERWISE, SURVIVED, Trial, try_mutant
 from conformance.report.screen import Screen
 
 _BY_NAME = {mutant.name: mutant for mutant in MUTANTS}
 _ANY = "bidirectional.first-to-second"
+_NOWHERE = Grounds("there is no C compiler", "there is no C compiler")
 
 
 def _trial(outcome: str) -> Trial:
@@ -67,7 +69,7 @@ def test_the_names_are_told_to_explain() -> None:
 
 
 def test_a_faulty_peer_is_caught() -> None:
-    trial = try_mutant(_BY_NAME["Echo"], "no library")
+    trial = try_mutant(_BY_NAME["Echo"], _NOWHERE)
 
     assert trial.outcome == CAUGHT, (trial.trouble, trial.said)
 
@@ -75,11 +77,11 @@ def test_a_faulty_peer_is_caught() -> None:
 def test_a_sound_peer_survives() -> None:
     sound = Mutant("Sound", _ANY, because="anything", peer=Spoiler)
 
-    assert try_mutant(sound, "no library").outcome == SURVIVED
+    assert try_mutant(sound, _NOWHERE).outcome == SURVIVED
 
 
 def test_a_system_that_cannot_be_built_is_not_tried() -> None:
-    trial = try_mutant(_BY_NAME["reopens"], "there is no C compiler")
+    trial = try_mutant(_BY_NAME["reopens"], _NOWHERE)
 
     assert (trial.outcome, trial.lack) == (NOT_TRIED, "there is no C compiler")
 
@@ -88,7 +90,7 @@ def test_a_mutant_that_dies_for_another_reason_is_not_caught() -> None:
     echo = _BY_NAME["Echo"]
     mistaken = Mutant(echo.name, echo.check, because="because of the moon", peer=echo.peer)
 
-    assert try_mutant(mistaken, "no library").outcome == OTHERWISE
+    assert try_mutant(mistaken, _NOWHERE).outcome == OTHERWISE
 
 
 # -- the runner

@@ -36,6 +36,7 @@ def entry(name: str = "fifo.order", level: str = "MUST", **other: Any) -> Entry:
         "why": "A stream keeps\nits order.",
         "needs": [],
         "each_survival": False,
+        "each_backend": False,
     }
     made.update(other)  # type: ignore[typeddict-item]
     return made
@@ -70,6 +71,7 @@ def document(*results: Result, **other: Any) -> Document:
         selection={"peer": "fdpass", "complete": True},
         subject={"name": "fdpass", "version": "0.1.0"},
         environment={"bits": 64, "libc": None},
+        evidence="ran",
         results=results,
     )
     made.update(other)  # type: ignore[typeddict-item]

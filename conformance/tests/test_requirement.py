@@ -43,6 +43,7 @@ def test_a_mark_says_what_is_asked(mark: Any, level: str) -> None:
         "why": "Why the body proves it.",
         "needs": ["fork"],
         "each_survival": True,
+        "each_backend": False,
     }
 
 

@@ -18,6 +18,8 @@ from time import monotonic
 
 from ..errors import DescriptorsLost
 from ..table import close_all
+from . import native
+from .unix import find_slots_for
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,16 +30,44 @@ if TYPE_CHECKING:
 
     T = TypeVar("T")
     Control = list[tuple[int, int, bytes]]
+    Received = tuple[bytes, Control, int, object]
+
+
+# CPython for illumos and Solaris before 3.16, and for Cygwin, has none (CPython issue 154271).
+_PYTHONS_OWN = hasattr(socket.socket, "sendmsg") and hasattr(socket, "CMSG_SPACE")
 
 
 def _constant(name: str, absent: int = 0) -> int:
     # A plain int: the flags of enum are slow to combine.
+    if not _PYTHONS_OWN and native.missing() is None:
+        return native.constant(name)
     return int(getattr(socket, name, absent))
 
 
 def _space(size: int) -> int:
     # CMSG_SPACE, never CMSG_LEN: with less than the padding FreeBSD and NetBSD drop the last one.
-    return socket.CMSG_SPACE(size) if hasattr(socket, "CMSG_SPACE") else 0
+    if _PYTHONS_OWN:
+        return socket.CMSG_SPACE(size)
+    return native.cmsg_space(size) if native.missing() is None else 0
+
+
+def messages(sock: socket.socket) -> tuple[Callable[..., int], Callable[..., Received]]:
+    """Give sendmsg and recvmsg of *sock*: Python's own, or where it has none, by ctypes."""
+    if _PYTHONS_OWN:
+        return sock.sendmsg, sock.recvmsg
+    fd = sock.fileno()
+    return partial(native.sendmsg, fd), partial(native.recvmsg, fd)
+
+
+def missing() -> str | None:
+    """Say in a sentence why there are no such messages here, or None."""
+    for name in ("AF_UNIX", "socketpair"):
+        if not hasattr(socket, name):
+            return f"this Python was built without socket.{name}"
+    if _PYTHONS_OWN:
+        return None if SCM_RIGHTS >= 0 else "this Python was built without socket.SCM_RIGHTS"
+    reason = native.missing()
+    return f"this Python was built without socket.sendmsg, and {reason}" if reason else None
 
 
 SOL_SOCKET = _constant("SOL_SOCKET", -1)
@@ -113,9 +143,10 @@ def send_fds(
         control = []
     elif not any(map(len, data)):
         raise ValueError("expected at least 1 byte to go with the descriptors, received none")
+    sendmsg, _ = messages(sock)
     if address is None:
-        return sock.sendmsg(data, control, flags | _NOSIGNAL)
-    return sock.sendmsg(data, control, flags | _NOSIGNAL, address)
+        return sendmsg(data, control, flags | _NOSIGNAL)
+    return sendmsg(data, control, flags | _NOSIGNAL, address)
 
 
 def recv_fds(
@@ -134,7 +165,7 @@ def recv_fds(
     """
     if flags & _PEEK and not peek_works():
         raise ValueError("MSG_PEEK gives numbers that are no descriptors on this system")
-    data, control, got, address = sock.recvmsg(bufsize, ROOM, flags | _CLOEXEC)
+    data, control, got, address = messages(sock)[1](bufsize, ROOM, flags | _CLOEXEC)
     fds = descriptors(control)
     if got & CTRUNC or len(fds) > maxfds:
         close_all(fds)
@@ -175,14 +206,15 @@ def _try_all() -> dict[str, bool]:
     try:
         one, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         with one, other:
-            _find_slots_for(pipe)
+            find_slots_for(pipe)
+            sendmsg, recvmsg = messages(one)[0], messages(other)[1]
 
             def receive(flags: int) -> list[int]:
-                return descriptors(_insist(partial(other.recvmsg, 1, ROOM, flags | RECEIVING))[1])
+                return descriptors(_insist(partial(recvmsg, 1, ROOM, flags | RECEIVING))[1])
 
             for fd in pipe:
                 rights = [(SOL_SOCKET, SCM_RIGHTS, array("i", [fd]))]
-                _insist(partial(one.sendmsg, (b"\0",), rights, SENDING))
+                _insist(partial(sendmsg, (b"\0",), rights, SENDING))
             # NetBSD and FreeBSD show kernel pointers here, macOS zeros: never close a number
             # that has not been seen to be one of the two.
             ours = {*pipe, one.fileno(), other.fileno()}
@@ -190,23 +222,13 @@ def _try_all() -> dict[str, bool]:
             close_all(peeked)
             got = receive(0)
             with suppress(BlockingIOError):  # one is enough; nobody is to wait for the other
-                got += descriptors(other.recvmsg(1, ROOM, RECEIVING)[1])
+                got += descriptors(recvmsg(1, ROOM, RECEIVING)[1])
             works = bool(got)
             cloexec = works and not any(map(os.get_inheritable, got))
             close_all(got)
             return {"works": works, "cloexec": cloexec, "peek": works and len(peeked) == 1}
     finally:
         close_all(pipe)
-
-
-def _find_slots_for(fds: Iterable[int]) -> None:
-    """Make sure of free slots: without them a loss would say nothing of the system."""
-    taken: list[int] = []
-    try:
-        for fd in fds:
-            taken.append(os.dup(fd))  # noqa: PERF401  what was taken must be known
-    finally:
-        close_all(taken)
 
 
 def _insist(call: Callable[[], T]) -> T:

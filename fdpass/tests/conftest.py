@@ -61,6 +61,22 @@ def pair() -> Iterator[tuple[fdpass.Passer, fdpass.Passer]]:
         yield left, right
 
 
+@pytest.fixture(scope="session")
+def simulation(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """Build the simulated system; the variables that put a program on it."""
+    from conformance import simulated
+
+    if reason := simulated.missing():
+        pytest.skip(reason)
+    return simulated.environment(simulated.build(tmp_path_factory.mktemp("simulated")))
+
+
+@pytest.fixture
+def on_streams(tmp_path: Path, simulation: dict[str, str]) -> Callable[..., str]:
+    """Run a function apart, on the simulated system."""
+    return _runner(tmp_path, simulation)
+
+
 @pytest.fixture
 def apart(tmp_path: Path) -> Callable[..., str]:
     """Run a function in a process of its own, where it may fill the table, fork or change its user.
@@ -68,7 +84,10 @@ def apart(tmp_path: Path) -> Callable[..., str]:
     It gets its source, the imports of its module, and *args* as they are written. It must end
     with the descriptor table it began with, and with nothing on standard error.
     """
+    return _runner(tmp_path, {})
 
+
+def _runner(tmp_path: Path, surroundings: dict[str, str]) -> Callable[..., str]:
     def run(function: Callable[..., None], *args: object) -> str:
         module = ast.parse(Path(inspect.getfile(function)).read_text())
         imports = [node for node in module.body if isinstance(node, (ast.Import, ast.ImportFrom))]
@@ -85,7 +104,12 @@ def apart(tmp_path: Path) -> Callable[..., str]:
         script.write_text("\n".join(program))
         done = subprocess.run(
             [sys.executable, "-W", "error", str(script)],
-            env={**os.environ, "PYTHONPATH": str(_ROOT), "PYTHONDONTWRITEBYTECODE": "1"},
+            env={
+                **os.environ,
+                **surroundings,
+                "PYTHONPATH": str(_ROOT),
+                "PYTHONDONTWRITEBYTECODE": "1",
+            },
             capture_output=True,
             check=False,
             text=True,

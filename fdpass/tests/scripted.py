@@ -9,6 +9,8 @@ from fdpass.tests.descriptors import identity
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from fdpass.credentials import Credentials
+
     Piece = tuple[bytes, list[int], bool]
 
 
@@ -58,6 +60,9 @@ class Scripted:
         self.calls.append(f"discard {count}")
         if error := next(self._discards, None):
             raise error
+
+    def credentials(self) -> Credentials:
+        raise OSError("nobody is there")
 
     def wait(self, **what: object) -> bool:
         return bool(what)

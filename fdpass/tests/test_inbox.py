@@ -29,6 +29,7 @@ class Feed:
     """A way of survival that gives what a test has written down; then nothing has arrived."""
 
     NAME = "feed"
+    RESERVES = False
 
     def __init__(self, pieces: Iterable[Piece | OSError]) -> None:
         self._pieces = iter(pieces)

@@ -13,9 +13,11 @@ ROOT = Path(__file__).parents[2]
 # From the ground up; those on one floor know nothing of each other.
 FLOORS = [
     {"fdpass.errors"},
-    {"fdpass.table", "fdpass.credentials", "fdpass.patience"},
-    {"fdpass.backends.scm_rights"},
-    {"fdpass.backends.bsd44"},
+    {"fdpass.table", "fdpass.credentials", "fdpass.patience", "fdpass.backends.systems"},
+    {"fdpass.backends.unix", "fdpass.backends.native"},
+    {"fdpass.backends.scm_rights", "fdpass.backends.streams"},
+    {"fdpass.backends.unix_sockets"},
+    {"fdpass.backends.bsd44", "fdpass.backends.bsd43", "fdpass.backends.sysv"},
     {"fdpass.backends"},
     {"fdpass.survival"},
     {"fdpass.inbox", "fdpass.outbox"},

@@ -560,7 +560,9 @@ def test_peek_is_chosen_where_it_works() -> None:
 
 
 def test_reserve_is_chosen_where_a_peek_gives_no_descriptors() -> None:
-    backend = cast("Backend", SimpleNamespace(peek_works=lambda: False))
+    backend = cast(
+        "Backend", SimpleNamespace(NAME="some", PUTS_BACK=False, peek_works=lambda: False)
+    )
 
     way = survival.choose(backend)
     with pytest.raises(OSError, match="peek cannot be used: MSG_PEEK does not give real"):
@@ -570,5 +572,6 @@ def test_reserve_is_chosen_where_a_peek_gives_no_descriptors() -> None:
 
 
 def test_a_way_nobody_knows_is_named_with_those_known() -> None:
-    with pytest.raises(ValueError, match="no survival mode 'luck'; known: auto, peek, reserve"):
+    known = "known: auto, put-back, peek, reserve"
+    with pytest.raises(ValueError, match=f"no survival mode 'luck'; {known}"):
         survival.choose(bsd44, "luck")
