@@ -88,6 +88,18 @@ def mutants(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def simulated(session: nox.Session) -> None:
+    """The main job over access rights and streams, on a simulated illumos; results in out/."""
+    session.install("-e.[conformance]")
+    on_it = ("python", "-m", "conformance.simulated")
+    session.run(*on_it, "--exec", "python", "-m", "fdpass", "doctor")
+    session.run(*on_it, *session.posargs)
+    # And as on a Python that was built without socket.sendmsg, by illumos' other structures.
+    plain = ("--peer", "fdpass-ctypes", "--backend", "bsd44")
+    session.run(*on_it, *plain, "--results", "out/simulated-ctypes.json", *session.posargs)
+
+
+@nox.session(default=False)
 def benchmark(session: nox.Session) -> None:
     """Throughput, as ratios within one run."""
     session.install("-e.")
@@ -99,6 +111,13 @@ def emulated(session: nox.Session) -> None:
     """The main job inside gVisor and under qemu-user, where these are installed."""
     session.install("-e.[conformance]")
     session.run("python", "ci/emulated.py", *session.posargs)
+
+
+@nox.session(default=False)
+def wine(session: nox.Session) -> None:
+    """A CPython for Windows under Wine: its tests, the suite, the doctor; results in out/."""
+    session.install("pip", "-e.[conformance]")
+    session.run("python", "ci/wine.py", *session.posargs)
 
 
 @nox.session(default=False)

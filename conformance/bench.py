@@ -57,6 +57,7 @@ class Bench:
         self._books: list[Books] = []
         self._tokens: list[Token] = []
         self._raw_ends: list[RawEnd] = []
+        self._kept: list[socket.socket] = []
 
     # -- what checks use ----------------------------------------------------------------------
 
@@ -80,6 +81,11 @@ class Bench:
                 theirs.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
             (player,) = self.start({END: theirs.fileno()})
         return player.adopt_given(END, {**self._options, **options}), self._raw_ends[-1]
+
+    def keep(self, end: socket.socket) -> socket.socket:
+        """Close this socket of the harness when the check is over."""
+        self._kept.append(end)
+        return end
 
     def token(self) -> Token:
         """Make a token: a FIFO whose reading end is in our hands."""
@@ -186,6 +192,8 @@ class Bench:
             token.close()
         for raw in self._raw_ends:
             raw.close()
+        for end in self._kept:
+            end.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def transcripts(self) -> dict[str, list[str]]:

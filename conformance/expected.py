@@ -20,13 +20,17 @@ _BACKENDS = {
     "sunos": ("bsd44", "bsd43", "sysv"),
     "aix": ("bsd44",),
     "win32": ("windows",),
+    "windows": ("windows",),
     "simulated illumos": ("bsd44", "bsd43", "sysv"),
 }
 
 
-def backends_of(peer: str) -> list[str]:
-    """Name the backends that the reference passer must have here; of others nothing is known."""
+def backends_of(peer: str, runs_on: str = "") -> list[str]:
+    """Name the backends that the reference passer must have; of others nothing is known.
+
+    *runs_on* is the system that the peer says it runs on, if that is not this one.
+    """
     if peer != "fdpass":
         return []
-    system = f"simulated {simulated()}" if simulated() else sys.platform
+    system = runs_on.lower() or (f"simulated {simulated()}" if simulated() else sys.platform)
     return next((list(_BACKENDS[name]) for name in _BACKENDS if system.startswith(name)), [])

@@ -181,7 +181,8 @@ def _expected(config: pytest.Config) -> list[str]:
     from .expected import backends_of
 
     named: list[str] = config.getoption("conformance_expect")
-    return named or backends_of(_subject(config).name)
+    subject = _subject(config)
+    return named or backends_of(subject.name, subject.hello.get("system", ""))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -200,11 +201,19 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out what was not selected."""
-    left_out = [item for item in items if not _is_selected(item, config)]
+    """Leave out what was not selected, and what is for an interface that is not there."""
+    left_out = [item for item in items if not (_is_selected(item, config) and _has_variant(item))]
     if left_out:
         items[:] = [item for item in items if item not in left_out]
         config.hook.pytest_deselected(items=left_out)
+
+
+def _has_variant(item: pytest.Item) -> bool:
+    from .subject import Variant
+
+    # In place of an empty list of variants pytest gives a mark of its own.
+    ours = _requirement(getattr(item, "obj", None)) is not None
+    return not ours or isinstance(_variant(item), Variant)
 
 
 def _is_selected(item: pytest.Item, config: pytest.Config) -> bool:
@@ -284,12 +293,14 @@ def pytest_runtest_makereport(
     """Add what the report of a check has to carry."""
     requirement = _requirement(getattr(item, "obj", None))
     if requirement and (call.when == "call" or call.excinfo):
+        from . import environment
         from .verdict import properties
 
         error = call.excinfo.value if call.excinfo else None
-        item.user_properties[:] = properties(
-            requirement, _subject(item.config), _variant(item), error
-        )
+        subject = _subject(item.config)
+        item.user_properties[:] = properties(requirement, subject, _variant(item), error)
+        evidence = environment.evidence(subject.hello.get("system"))
+        item.user_properties.append(("evidence", evidence))  # for JUnit
     report = yield
     if requirement and call.when == "call" and report.failed:
         from .verdict import sections

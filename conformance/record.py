@@ -91,6 +91,7 @@ class Recorder:
         all_of_them = {
             (requirement.id, transport)
             for requirement, _ in catalogue()
+            if not requirement.only or requirement.only in self.subject.backends()
             for transport in ([requirement.over] if requirement.over else TRANSPORTS)
         }
         chosen = {name: config.getoption(f"conformance_{name}") for name in _SELECTION}

@@ -36,6 +36,7 @@ class Requirement:
     why: str
     over: str = ""
     each_backend: bool = False
+    only: str = ""
 
     def entry(self) -> Entry:
         """Give the entry of the catalogue, as plain data."""
@@ -49,6 +50,7 @@ class Requirement:
             "needs": list(self.needs),
             "each_survival": self.each_survival,
             "each_backend": self.each_backend,
+            "only": self.only,
         }
 
 
@@ -60,13 +62,15 @@ def must(
     each_survival: bool = False,
     over: str = "",
     each_backend: bool = False,
+    only: str = "",
 ) -> Callable[[Check], Check]:
     """Mark a check of what every system and passer has to do.
 
     *needs* names operations of the peer protocol beyond those of the transport and the plain
     sending and receiving; *each_survival* asks for a run in every survival mode of the peer;
     *over* names the one transport to run it over, for a check that joins peers in its own way;
-    *each_backend* asks for a run for every interface the peer knows of, also those missing here.
+    *each_backend* asks for a run for every interface the peer knows of, also those missing here;
+    *only* names the one interface that it is for.
     """
     return _asks(
         "MUST",
@@ -76,6 +80,7 @@ def must(
         each_survival=each_survival,
         over=over,
         each_backend=each_backend,
+        only=only,
     )
 
 
@@ -86,9 +91,10 @@ def should(
     needs: tuple[str, ...] = (),
     each_survival: bool = False,
     over: str = "",
+    only: str = "",
 ) -> Callable[[Check], Check]:
     """Mark a check of what a good one does; see :func:`must`."""
-    return _asks("SHOULD", id, source, needs, each_survival=each_survival, over=over)
+    return _asks("SHOULD", id, source, needs, each_survival=each_survival, over=over, only=only)
 
 
 def may(
@@ -112,6 +118,7 @@ def _asks(
     each_survival: bool,
     over: str,
     each_backend: bool = False,
+    only: str = "",
 ) -> Callable[[Check], Check]:
     if not _ID.fullmatch(id):
         raise ValueError(f"expected an id such as 'fifo.what-holds', received {id!r}")
@@ -120,7 +127,7 @@ def _asks(
         summary, why = _sentences(check, id)
         group = id.split(".", maxsplit=1)[0]
         requirement = Requirement(
-            id, group, level, source, needs, each_survival, summary, why, over, each_backend
+            id, group, level, source, needs, each_survival, summary, why, over, each_backend, only
         )
         check.requirement = requirement  # type: ignore[attr-defined]
         return check

@@ -109,8 +109,18 @@ class Subject:
             chosen = [name for name in chosen if name == requirement.over] or chosen[:1]
         if requirement.each_backend:
             known = dict.fromkeys([*self.hello["backends"], *expected])
+            if backend != "each":
+                known = {self.backend(backend): None}
             return [Variant(chosen[0], backend=name) for name in known or ["auto"]]
         usual = self.backend("auto")
+        if requirement.only:
+            if requirement.only not in self.backends() or backend not in {"each", requirement.only}:
+                return []
+            return [
+                Variant(
+                    chosen[0], backend="auto" if requirement.only == usual else requirement.only
+                )
+            ]
         backends = [backend]
         if backend == "each":
             backends = ["auto", *(name for name in self.backends() if name != usual)]

@@ -100,7 +100,8 @@ def _send(path: str, files: Sequence[str], mode: str, timeout: float) -> int:
         _say_if_waiting(not os.path.exists(path), f"waiting for a listener at {path}")
         with connect(path, timeout=timeout) as passer:
             for fd, name in zip(fds, files, strict=True):
-                passer.send(fd, data=os.fsencode(os.path.basename(name)))
+                named = sys.platform != "win32"  # where nothing but a handle travels
+                passer.send(fd, data=os.fsencode(os.path.basename(name)) if named else b"")
             passer.flush(timeout=timeout)
     finally:
         for fd in fds:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
         name: str
         missing: str | None
+        note: str
 
     class Diagnosis(TypedDict):
         """All that was tried, what was chosen, and why."""
@@ -57,7 +58,7 @@ def examine() -> Diagnosis:
         "simulated": simulated is not None,
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "descriptor_limit": _limit(),
-        "backends": [_finding(item) for item in backends.available().items()],
+        "backends": [_try(item) for item in backends.available().items()],
         "backend": None,
         "backend_because": "no interface passes descriptors here",
         "survivals": [],
@@ -89,9 +90,19 @@ def _limit() -> int | None:
     return int(sysconf("SC_OPEN_MAX")) if sysconf else None
 
 
-def _finding(item: tuple[str, str | None]) -> Finding:
+def _try(item: tuple[str, str | None]) -> Finding:
+    """Say of an interface that works how it survives a full table, and what came of a pass."""
     name, missing = item
-    return {"name": name, "missing": missing}
+    if missing is not None:
+        return _finding(item)
+    left, right = pair(backend=name)
+    with left, right:
+        return _finding(item, f"survives a full table by {left.survival}; {_pass_one(left, right)}")
+
+
+def _finding(item: tuple[str, str | None], note: str = "") -> Finding:
+    name, missing = item
+    return {"name": name, "missing": missing, "note": note}
 
 
 def _credentials(passer: Passer) -> str:
@@ -136,4 +147,5 @@ def lines(found: Diagnosis) -> list[str]:
 
 
 def _told(item: Finding) -> str:
-    return f"  {item['name']:<10} {'works' if item['missing'] is None else item['missing']}"
+    works = f"works: {item['note']}" if item["note"] else "works"
+    return f"  {item['name']:<10} {works if item['missing'] is None else item['missing']}"

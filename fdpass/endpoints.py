@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 import warnings
 from time import monotonic, sleep
 
@@ -17,6 +18,9 @@ from . import backends, credentials
 from .credentials import Credentials
 from .errors import PasserClosed
 from .passer import Passer
+
+if sys.platform == "win32":
+    from .backends import sockets, windows
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,6 +36,7 @@ __all__ = [
     "Credentials",
     "Listener",
     "adopt",
+    "as_socket",
     "connect",
     "inherited",
     "listen",
@@ -86,7 +91,7 @@ def adopt(
     """Make a passer of a connected descriptor or socket, and take it over.
 
     What kind of descriptor it is decides which interface is used: a Unix stream socket, or an end
-    of a stream pipe.
+    of a stream pipe; on Windows any stream socket.
 
     *batch* is 1 because foreign receivers leak or lose the second descriptor of a message; raise
     it where fdpass is at the other end too.
@@ -95,8 +100,12 @@ def adopt(
         ValueError: it is no channel for descriptors; the caller keeps it, open.
 
     """
-    fd = channel if isinstance(channel, int) else channel.fileno()
-    chosen, endpoint = backends.adopt(fd, backend)
+    if sys.platform == "win32" and not isinstance(channel, int):
+        chosen: Backend = backends.choose(backend)
+        endpoint: Endpoint = windows.adopt_socket(channel.fileno())
+    else:
+        fd = channel if isinstance(channel, int) else channel.fileno()
+        chosen, endpoint = backends.adopt(fd, backend)
     try:
         passer = Passer(chosen, endpoint, batch=batch, survival=survival, max_queued=max_queued)
     except BaseException:
@@ -105,6 +114,23 @@ def adopt(
     if not isinstance(channel, int):
         channel.detach()
     return passer
+
+
+def as_socket(fd: int) -> socket.socket:
+    """Make a socket object of a received descriptor, and take the descriptor over.
+
+    On Unix that is ``socket.socket(fileno=fd)``. On Windows a socket's number is no descriptor,
+    and a handle that was passed has to be entered into the books of Winsock first.
+
+    Raises:
+        ValueError, OSError: it is no socket; the caller keeps it, open.
+
+    """
+    if sys.platform == "win32":
+        return sockets.as_socket(fd)
+    import socket
+
+    return socket.socket(fileno=fd)
 
 
 def peer_credentials(channel: int | socket.socket | Passer) -> Credentials:
@@ -119,6 +145,8 @@ def peer_credentials(channel: int | socket.socket | Passer) -> Credentials:
     """
     if isinstance(channel, Passer):
         return channel.credentials()
+    if sys.platform == "win32":
+        raise OSError("a socket of Windows does not tell who the peer is; ask a passer")
     return credentials.of_socket(channel if isinstance(channel, int) else channel.fileno())
 
 
@@ -293,12 +321,23 @@ def spawn(args: Sequence[str], **popen: Any) -> tuple[subprocess.Popen[Any], Pas
         try:
             environ = popen.pop("env", None)
             environment = {**(os.environ if environ is None else environ), _VARIABLE: str(given)}
-            passed = (*popen.pop("pass_fds", ()), given)
-            child = subprocess.Popen(args, env=environment, pass_fds=passed, **popen)
+            child = subprocess.Popen(args, env=environment, **_inheriting(given, popen))
         except BaseException:
             ours.close()
             raise
     return child, ours
+
+
+def _inheriting(given: int, popen: dict[str, Any]) -> dict[str, Any]:
+    """Add to the arguments of Popen what lets the child have *given*, and nothing else of ours."""
+    if sys.platform != "win32":
+        return {**popen, "pass_fds": (*popen.get("pass_fds", ()), given)}
+    import subprocess
+
+    os.set_handle_inheritable(given, True)
+    about = popen.get("startupinfo") or subprocess.STARTUPINFO()
+    about.lpAttributeList["handle_list"] = [*about.lpAttributeList.get("handle_list", ()), given]
+    return {**popen, "startupinfo": about}
 
 
 def inherited() -> Passer:
@@ -311,5 +350,7 @@ def inherited() -> Passer:
     number = os.environ.pop(_VARIABLE, None)
     if number is None:
         raise OSError(errno.EBADF, f"the parent gave no channel: {_VARIABLE} is not set")
+    if sys.platform == "win32":
+        return adopt(sockets.inherited(int(number)), batch=_PAIR_BATCH)
     os.set_inheritable(int(number), False)
     return adopt(int(number), batch=_PAIR_BATCH)

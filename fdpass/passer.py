@@ -14,6 +14,7 @@ have a copy of the queue and the inbox; one of them closes its passer.
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import warnings
 import weakref
@@ -25,6 +26,9 @@ from .inbox import MOST_DATA, Inbox
 from .outbox import Outbox
 from .patience import Patience
 from .table import RESERVE
+
+if sys.platform == "win32":
+    from .backends.sockets import descriptors_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -84,6 +88,7 @@ class Passer:
         self._reader = threading.Lock()
         # What a peer with a queue like ours may be waiting to get rid of.
         self._most_ahead = max(_LEAST_AHEAD, max_queued)
+        self._carries_text = backend.CARRIES_TEXT
         self.batch = min(batch, backend.MOST_PER_MESSAGE)
         self.backend = backend.NAME
         self.survival = way.NAME
@@ -146,11 +151,18 @@ class Passer:
 
         """
         self._check_open()
+        if data and not self._carries_text:
+            raise ValueError(
+                f"nothing but descriptors goes over {self.backend}; {len(data)} bytes came"
+            )
         if data and (b"\0" in data or len(data) > MOST_DATA):
             raise ValueError(
                 f"expected at most {MOST_DATA} bytes without NUL to go with the descriptor, "
                 f"received {len(data)} bytes with {data.count(0)} NULs"
             )
+        if sys.platform == "win32" and not isinstance(file, int):
+            self.send_many([file], close=close)
+            return
         self._submit([file], array("i", [_fd(file)]), data + b"\0", close=close)
 
     def send_many(self, files: Iterable[int | HasFileno], *, close: bool = False) -> None:
@@ -166,6 +178,13 @@ class Passer:
         """
         self._check_open()
         files = list(files)
+        if sys.platform == "win32":
+            with descriptors_of(files, Passer) as opened:
+                self._send_all(opened, close=close)
+            return
+        self._send_all(files, close=close)
+
+    def _send_all(self, files: list[int | HasFileno], *, close: bool) -> None:
         numbers: Any = files
         try:
             fds: array[int] = array("i", numbers)  # in one go, if all are

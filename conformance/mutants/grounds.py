@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from conformance import simulated
+from conformance.interposed import CannotBuild
 
 from . import systems
 
 if TYPE_CHECKING:
     import os
-    from pathlib import Path
+    from collections.abc import Callable
 
     from .mutant import Mutant
     from .systems import System
 
 SIMULATED = frozenset({"bsd43", "sysv"})
 """The interfaces that no system at hand has."""
+
+
+_WINE = "out/wine/start"
 
 
 class Missing(Exception):
@@ -30,6 +35,19 @@ class Grounds:
 
     faulty: Path | str
     simulated: Path | str
+    wine: Path | str
+    """The program that runs a Python for Windows with the arguments it is given."""
+
+    def command(self, mutant: Mutant) -> tuple[str, ...]:
+        """Give the command line of the peer program of *mutant*.
+
+        Raises:
+            Missing: there is nothing here to run it.
+
+        """
+        if not mutant.needs_wine:
+            return mutant.command
+        return (str(_there(self.wine)), *mutant.command[1:])
 
     def of(self, mutant: Mutant) -> dict[str, str]:
         """Give the variables that put a program where *mutant* is to be tried.
@@ -56,14 +74,19 @@ def _there(library: Path | str) -> Path:
 
 
 def prepare(folder: str | os.PathLike[str]) -> Grounds:
-    """Build all of them into *folder*."""
-    built: list[Path | str] = []
-    for build, cannot in (
-        (systems.build, systems.CannotBuild),
-        (simulated.build, simulated.CannotBuild),
-    ):
-        try:
-            built.append(build(folder))
-        except cannot as reason:
-            built.append(str(reason))
-    return Grounds(*built)
+    """Build all that can be built into *folder*, and look for the rest."""
+    wine = Path(_WINE).absolute()
+    return Grounds(
+        faulty=_built(systems.build, folder),
+        simulated=_built(simulated.build, folder),
+        wine=wine if wine.exists() else f"there is no {_WINE}; `nox -s wine` makes it",
+    )
+
+
+def _built(
+    build: Callable[[str | os.PathLike[str]], Path], folder: str | os.PathLike[str]
+) -> Path | str:
+    try:
+        return build(folder)
+    except CannotBuild as reason:
+        return str(reason)

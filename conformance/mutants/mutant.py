@@ -6,6 +6,7 @@ A check that nothing can fail proves nothing. So each requirement that MUST hold
 from __future__ import annotations
 
 import inspect
+import sys
 from dataclasses import dataclass
 
 from conformance.peers import python_command
@@ -58,3 +59,8 @@ class Mutant:
             return python_command("conformance.peers.reference")
         module = self.peer.__module__.rpartition(".")[2]
         return python_command("conformance.mutants.peer", module, self.peer.__name__)
+
+    @property
+    def needs_wine(self) -> bool:
+        """Whether its peer program has to be run by a Python for Windows."""
+        return self.backend == "windows" and sys.platform != "win32"

@@ -74,10 +74,11 @@ def try_mutant(mutant: Mutant, grounds: Grounds, *, full: bool = False) -> Trial
     about = (mutant.name, mutant.fault, mutant.check, mutant.because)
     try:
         surroundings = grounds.of(mutant)
+        command = grounds.command(mutant)
     except Missing as lack:
         return Trial(*about, 0, lack=str(lack))
     selected = ["--level", "must"] if full else ["--check", mutant.check]
-    words = ["--peer", shlex.join(mutant.command), "--transport", mutant.transport, *selected]
+    words = ["--peer", shlex.join(command), "--transport", mutant.transport, *selected]
     words += ["--backend", mutant.backend]
     started = time.monotonic()
     results, trouble = _run([*words, "--timeout-scale", str(mutant.timeout_scale)], surroundings)

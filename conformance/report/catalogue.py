@@ -25,6 +25,7 @@ class Entry(TypedDict):
     needs: list[str]
     each_survival: bool
     each_backend: bool
+    only: str
 
 
 # The promises in the order in which every report shows them, and in the words of the documents
@@ -37,6 +38,7 @@ PROMISES: dict[str, str] = {
     "passers": "passing passers",
     "table": "full descriptor table",
     "interfaces": "the interfaces",
+    "windows": "handles of Windows",
 }
 
 _HEAD = """\
@@ -105,6 +107,8 @@ def _rendered(entry: Entry) -> str:
         lines.append("- Tried with every survival mode of the peer\n")
     if entry["each_backend"]:
         lines.append("- Tried with every interface the peer knows of\n")
+    if entry["only"]:
+        lines.append(f"- Of the interface `{entry['only']}` only\n")
     return "".join(lines)
 
 

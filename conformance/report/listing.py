@@ -63,6 +63,7 @@ def explained(
         ("needs", ", ".join(entry["needs"])),
         ("run in", "every survival mode of the peer" if entry["each_survival"] else ""),
         ("run over", "every interface the peer knows of" if entry["each_backend"] else ""),
+        ("only over", entry["only"]),
         ("proven by", proof),
         ("run it", Text(f"python -m conformance run --check {entry['id']} -n 0", style="cyan")),
     ):

@@ -334,7 +334,7 @@ def test_the_list_is_there_for_programs() -> None:
     assert listed == entries.entries()
     assert set(listed[0]) == {
         *("id", "group", "level", "source"),
-        *("requirement", "why", "needs", "each_survival", "each_backend"),
+        *("requirement", "why", "needs", "each_survival", "each_backend", "only"),
     }
 
 

@@ -17,7 +17,7 @@ from conformance.report.screen import Screen
 
 _BY_NAME = {mutant.name: mutant for mutant in MUTANTS}
 _ANY = "bidirectional.first-to-second"
-_NOWHERE = Grounds("there is no C compiler", "there is no C compiler")
+_NOWHERE = Grounds("there is no C compiler", "there is no C compiler", "there is no Wine")
 
 
 def _trial(outcome: str) -> Trial:

@@ -10,6 +10,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 import conformance
+from conformance import environment
 from conformance.verdict import FIELDS
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def test_a_check_runs_over_every_transport(run: Run) -> None:
 def test_a_report_carries_flat_strings(run: Run) -> None:
     (properties,) = run("--check", "fifo.order", "--transport", "inherited").properties
 
-    assert tuple(properties) == FIELDS
+    assert tuple(properties) == (*FIELDS, "evidence")
     assert properties == {
         "id": "fifo.order",
         "group": "fifo",
@@ -119,6 +120,7 @@ def test_a_report_carries_flat_strings(run: Run) -> None:
         "survival": "auto",
         "verdict": "pass",
         "message": "",
+        "evidence": environment.evidence(),
     }
 
 

@@ -37,6 +37,7 @@ def entry(name: str = "fifo.order", level: str = "MUST", **other: Any) -> Entry:
         "needs": [],
         "each_survival": False,
         "each_backend": False,
+        "only": "",
     }
     made.update(other)  # type: ignore[typeddict-item]
     return made

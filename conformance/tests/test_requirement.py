@@ -44,6 +44,7 @@ def test_a_mark_says_what_is_asked(mark: Any, level: str) -> None:
         "needs": ["fork"],
         "each_survival": True,
         "each_backend": False,
+        "only": "",
     }
 
 

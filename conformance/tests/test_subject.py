@@ -58,6 +58,15 @@ def test_a_check_of_the_interfaces_runs_also_for_those_that_are_missing() -> Non
     assert SUBJECT.lack_of("two") is None
 
 
+def test_a_check_of_one_interface_runs_over_that_one_or_not_at_all() -> None:
+    of_two = Requirement("two.x", "two", "MUST", "", (), False, "It holds.", "", only="two")
+    of_gone = Requirement("gone.x", "gone", "MUST", "", (), False, "It holds.", "", only="gone")
+
+    assert SUBJECT.variants(of_two, ["inherited"]) == [Variant("inherited", "auto", "two")]
+    assert SUBJECT.variants(of_two, ["inherited"], backend="one") == []
+    assert SUBJECT.variants(of_gone) == []
+
+
 @pytest.mark.parametrize(
     ("chosen", "expected"),
     [([], "inherited"), (["inherited", "socketpair"], "inherited"), (["filesystem"], "filesystem")],

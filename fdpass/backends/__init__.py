@@ -61,6 +61,7 @@ if TYPE_CHECKING:
         TOO_MANY: frozenset[int]
         MOST_PER_MESSAGE: int
         PUTS_BACK: bool
+        CARRIES_TEXT: bool
 
         def missing(self) -> str | None:
             """Say in a sentence why this interface does not work here, or None."""
@@ -105,7 +106,9 @@ if TYPE_CHECKING:
 
 BACKENDS: tuple[Backend, ...]
 if sys.platform == "win32":
-    BACKENDS = ()
+    from . import windows
+
+    BACKENDS = (windows,)
 else:
     from . import bsd43, bsd44, sysv
     from .scm_rights import recv_fds, send_fds

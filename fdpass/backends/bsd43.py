@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = [
+    "CARRIES_TEXT",
     "MOST_PER_MESSAGE",
     "NAME",
     "PUTS_BACK",
@@ -46,6 +47,7 @@ __all__ = [
 
 NAME = "bsd43"
 PUTS_BACK = False
+CARRIES_TEXT = True
 _works = False  # found out once in a process
 
 

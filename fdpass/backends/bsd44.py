@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 __all__ = [
+    "CARRIES_TEXT",
     "MOST_PER_MESSAGE",
     "NAME",
     "PUTS_BACK",
@@ -56,6 +57,7 @@ TRY_LATER = scm_rights.TRY_LATER
 TOO_MANY = scm_rights.TOO_MANY
 MOST_PER_MESSAGE = scm_rights.MOST_PER_MESSAGE
 PUTS_BACK = False
+CARRIES_TEXT = True
 peek_works = scm_rights.peek_works
 
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ..credentials import Credentials
 
 __all__ = [
+    "CARRIES_TEXT",
     "MOST_PER_MESSAGE",
     "NAME",
     "PUTS_BACK",
@@ -49,6 +50,7 @@ __all__ = [
 NAME = "sysv"
 MOST_PER_MESSAGE = 1
 PUTS_BACK = True
+CARRIES_TEXT = True
 # ENOSR: the system is short of STREAMS buffers.
 TRY_LATER = frozenset({errno.EAGAIN, errno.EWOULDBLOCK, getattr(errno, "ENOSR", errno.EAGAIN)})
 TOO_MANY: frozenset[int] = frozenset()

@@ -62,19 +62,19 @@ def pair() -> Iterator[tuple[fdpass.Passer, fdpass.Passer]]:
 
 
 @pytest.fixture(scope="session")
-def simulation(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def library(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Build the simulated system; the variables that put a program on it."""
-    from conformance import simulated
+    from conformance import simulated as system
 
-    if reason := simulated.missing():
+    if reason := system.missing():
         pytest.skip(reason)
-    return simulated.environment(simulated.build(tmp_path_factory.mktemp("simulated")))
+    return system.environment(system.build(tmp_path_factory.mktemp("simulated")))
 
 
 @pytest.fixture
-def on_streams(tmp_path: Path, simulation: dict[str, str]) -> Callable[..., str]:
+def simulated(tmp_path: Path, library: dict[str, str]) -> Callable[..., str]:
     """Run a function apart, on the simulated system."""
-    return _runner(tmp_path, simulation)
+    return _runner(tmp_path, library)
 
 
 @pytest.fixture

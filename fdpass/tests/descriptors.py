@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
-import resource
+import sys
 import tempfile
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
+
+if sys.platform != "win32":
+    import resource
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -61,6 +64,7 @@ def close_all(fds: Iterable[int]) -> None:
 
 def clamp(limit: int) -> None:
     """Allow this process *limit* descriptors, from now on; never the one that runs pytest."""
+    assert sys.platform != "win32", "no limit can be set there"
     resource.setrlimit(
         resource.RLIMIT_NOFILE, (limit, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
     )

@@ -1,7 +1,7 @@
 """The bugs of the Perl passers, by their number in the project's notes: each must not come back.
 
      1-17  AnyEvent::FDpasser over BSD interfaces         here
-    18     AnyEvent::FDpasser over SysV streams           with the sysv backend, when there is one
+    18     AnyEvent::FDpasser over SysV streams           test_sysv.py
     19     SysV stubs that return garbage                 cannot be: an interface that is missing is
                                                           never chosen, see test_bsd44.py
     20     IO::FDPass                                     here

@@ -38,7 +38,7 @@ if sys.platform == "win32":
 # -- passing
 
 
-def test_descriptors_go_both_ways(on_streams: Apart) -> None:
+def test_descriptors_go_both_ways(simulated: Apart) -> None:
     def both_ways() -> None:
         left, right = fdpass.pair(backend="sysv")
         with left, right:
@@ -51,10 +51,10 @@ def test_descriptors_go_both_ways(on_streams: Apart) -> None:
             assert (left.backend, left.survival, left.batch) == ("sysv", "put-back", 1)
         close_all(fds)
 
-    on_streams(both_ways)
+    simulated(both_ways)
 
 
-def test_text_stays_with_its_descriptor(on_streams: Apart) -> None:
+def test_text_stays_with_its_descriptor(simulated: Apart) -> None:
     def with_text() -> None:
         left, right = fdpass.pair(backend="sysv")
         with left, right:
@@ -66,10 +66,10 @@ def test_text_stays_with_its_descriptor(on_streams: Apart) -> None:
                 os.close(fd)
                 assert came == text
 
-    on_streams(with_text)
+    simulated(with_text)
 
 
-def test_a_received_descriptor_is_close_on_exec(on_streams: Apart) -> None:
+def test_a_received_descriptor_is_close_on_exec(simulated: Apart) -> None:
     def close_on_exec() -> None:
         left, right = fdpass.pair(backend="sysv")
         with left, right:
@@ -78,10 +78,10 @@ def test_a_received_descriptor_is_close_on_exec(on_streams: Apart) -> None:
             assert not os.get_inheritable(fd)
             os.close(fd)
 
-    on_streams(close_on_exec)
+    simulated(close_on_exec)
 
 
-def test_a_full_channel_delays_and_mixes_up_nothing(on_streams: Apart) -> None:
+def test_a_full_channel_delays_and_mixes_up_nothing(simulated: Apart) -> None:
     # Again and again the byte is the last thing that finds room, and its descriptor waits.
     def full_channel() -> None:
         left, right = fdpass.pair(backend="sysv", max_queued=4096)
@@ -104,10 +104,10 @@ def test_a_full_channel_delays_and_mixes_up_nothing(on_streams: Apart) -> None:
                 assert (left.queued, left.wants_write) == (0, False)
         close_all(fds)
 
-    on_streams(full_channel)
+    simulated(full_channel)
 
 
-def test_a_sender_without_slots_loses_nothing_in_a_full_channel(on_streams: Apart) -> None:
+def test_a_sender_without_slots_loses_nothing_in_a_full_channel(simulated: Apart) -> None:
     # The byte has gone, there is no room for the descriptor and no slot to keep it in.
     def no_slots() -> None:
         left, right = fdpass.pair(backend="sysv", max_queued=0)
@@ -132,13 +132,13 @@ def test_a_sender_without_slots_loses_nothing_in_a_full_channel(on_streams: Apar
             assert taken([right.recv(SOON)]) == identities(fds[:1])
         close_all(fds)
 
-    on_streams(no_slots)
+    simulated(no_slots)
 
 
 # -- bug 18 of AnyEvent::FDpasser: a byte and its descriptor are two messages
 
 
-def test_bug_18_a_byte_whose_descriptor_is_late_is_not_forgotten(on_streams: Apart) -> None:
+def test_bug_18_a_byte_whose_descriptor_is_late_is_not_forgotten(simulated: Apart) -> None:
     def late() -> None:
         one, other = streams.open_ends()
         with fdpass.adopt(other) as right:
@@ -154,10 +154,10 @@ def test_bug_18_a_byte_whose_descriptor_is_late_is_not_forgotten(on_streams: Apa
             assert taken([right.recv(SOON), right.recv(SOON)]) == identities([1, 2])
         os.close(one)
 
-    on_streams(late)
+    simulated(late)
 
 
-def test_bug_18_a_full_table_between_the_two_costs_nothing(on_streams: Apart) -> None:
+def test_bug_18_a_full_table_between_the_two_costs_nothing(simulated: Apart) -> None:
     def full_table() -> None:
         left, right = fdpass.pair(backend="sysv")
         with left, right:
@@ -176,10 +176,10 @@ def test_bug_18_a_full_table_between_the_two_costs_nothing(on_streams: Apart) ->
             close_all(filling)
         close_all(fds)
 
-    on_streams(full_table)
+    simulated(full_table)
 
 
-def test_nothing_is_lost_while_other_threads_take_every_slot(on_streams: Apart) -> None:
+def test_nothing_is_lost_while_other_threads_take_every_slot(simulated: Apart) -> None:
     def churning() -> None:
         left, right = fdpass.pair(backend="sysv")
         with left, right:
@@ -209,10 +209,10 @@ def test_nothing_is_lost_while_other_threads_take_every_slot(on_streams: Apart) 
                 thread.join()
             close_all(filling)
 
-    on_streams(churning)
+    simulated(churning)
 
 
-def test_a_byte_that_nothing_follows_is_a_loss_and_the_next_one_comes(on_streams: Apart) -> None:
+def test_a_byte_that_nothing_follows_is_a_loss_and_the_next_one_comes(simulated: Apart) -> None:
     def never_sent() -> None:
         one, other = streams.open_ends()
         with fdpass.adopt(other) as right:
@@ -236,10 +236,10 @@ def test_a_byte_that_nothing_follows_is_a_loss_and_the_next_one_comes(on_streams
             with raised(fdpass.PeerClosed):
                 right.recv(SOON)
 
-    on_streams(never_sent)
+    simulated(never_sent)
 
 
-def test_text_that_ends_amid_a_record_is_a_loss(on_streams: Apart) -> None:
+def test_text_that_ends_amid_a_record_is_a_loss(simulated: Apart) -> None:
     def amid() -> None:
         one, other = streams.open_ends()
         with fdpass.adopt(other) as right:
@@ -250,10 +250,10 @@ def test_text_that_ends_amid_a_record_is_a_loss(on_streams: Apart) -> None:
             with raised(fdpass.PeerClosed):
                 right.recv(SOON)
 
-    on_streams(amid)
+    simulated(amid)
 
 
-def test_a_descriptor_that_no_byte_announces_is_taken(on_streams: Apart) -> None:
+def test_a_descriptor_that_no_byte_announces_is_taken(simulated: Apart) -> None:
     def bare() -> None:
         one, other = streams.open_ends()
         with fdpass.adopt(other) as right:
@@ -262,10 +262,10 @@ def test_a_descriptor_that_no_byte_announces_is_taken(on_streams: Apart) -> None
             assert taken([right.recv(SOON), right.recv(SOON)]) == identities([1, 2])
         os.close(one)
 
-    on_streams(bare)
+    simulated(bare)
 
 
-def test_what_is_not_open_is_refused_before_it_is_announced(on_streams: Apart) -> None:
+def test_what_is_not_open_is_refused_before_it_is_announced(simulated: Apart) -> None:
     def not_open() -> None:
         left, right = fdpass.pair(backend="sysv")
         with left, right:
@@ -275,10 +275,10 @@ def test_what_is_not_open_is_refused_before_it_is_announced(on_streams: Apart) -
             left.send(1)
             assert taken([right.recv(SOON)]) == identities([1])
 
-    on_streams(not_open)
+    simulated(not_open)
 
 
-def test_the_end_is_seen_after_all_that_was_sent(on_streams: Apart) -> None:
+def test_the_end_is_seen_after_all_that_was_sent(simulated: Apart) -> None:
     def the_end() -> None:
         left, right = fdpass.pair(backend="sysv")
         with right:
@@ -291,13 +291,13 @@ def test_the_end_is_seen_after_all_that_was_sent(on_streams: Apart) -> None:
             with raised(OSError):
                 right.send(1)
 
-    on_streams(the_end)
+    simulated(the_end)
 
 
 # -- which descriptor is for which interface
 
 
-def test_adopt_chooses_by_the_kind_of_descriptor(on_streams: Apart) -> None:
+def test_adopt_chooses_by_the_kind_of_descriptor(simulated: Apart) -> None:
     def by_kind() -> None:
         one, other = streams.open_ends()
         with fdpass.adopt(one) as left, fdpass.adopt(other) as right:
@@ -318,23 +318,23 @@ def test_adopt_chooses_by_the_kind_of_descriptor(on_streams: Apart) -> None:
             assert "is a pipe" in str(caught[0])
         close_all([reading, writing])
 
-    on_streams(by_kind)
+    simulated(by_kind)
 
 
-def test_what_is_released_blocks_as_it_did(on_streams: Apart) -> None:
+def test_what_is_released_blocks_as_it_did(simulated: Apart) -> None:
     def released() -> None:
         one, other = streams.open_ends()
         sysv.adopt(one).release()
         assert os.get_blocking(one)
         close_all([one, other])
 
-    on_streams(released)
+    simulated(released)
 
 
 # -- in the file system
 
 
-def test_a_listener_is_found_by_its_path(on_streams: Apart, short: Path) -> None:
+def test_a_listener_is_found_by_its_path(simulated: Apart, short: Path) -> None:
     def by_path(path: str) -> None:
         with fdpass.listen(path, backend="sysv") as listener:
             accepted: list[fdpass.Passer] = []
@@ -353,10 +353,10 @@ def test_a_listener_is_found_by_its_path(on_streams: Apart, short: Path) -> None
                 listener.accept(0.01)
         assert not os.path.exists(path)
 
-    on_streams(by_path, str(short / "endpoint"))
+    simulated(by_path, str(short / "endpoint"))
 
 
-def test_who_is_not_accepted_in_time_is_told(on_streams: Apart, short: Path) -> None:
+def test_who_is_not_accepted_in_time_is_told(simulated: Apart, short: Path) -> None:
     def in_time(path: str) -> None:
         with fdpass.listen(path, backend="sysv") as listener:
             with raised(BlockingIOError):
@@ -366,11 +366,11 @@ def test_who_is_not_accepted_in_time_is_told(on_streams: Apart, short: Path) -> 
                 late.recv(SOON)
         assert eventually(lambda: threading.active_count() == 1)
 
-    on_streams(in_time, str(short / "endpoint"))
+    simulated(in_time, str(short / "endpoint"))
 
 
 def test_nobody_listens_at_a_file_that_nothing_is_attached_to(
-    on_streams: Apart, short: Path
+    simulated: Apart, short: Path
 ) -> None:
     def nobody(path: str) -> None:
         with raised(FileNotFoundError):
@@ -382,10 +382,10 @@ def test_nobody_listens_at_a_file_that_nothing_is_attached_to(
         with raised(IsADirectoryError):
             fdpass.connect(os.path.dirname(path), backend="sysv")
 
-    on_streams(nobody, str(short / "endpoint"))
+    simulated(nobody, str(short / "endpoint"))
 
 
-def test_only_an_empty_file_is_taken_for_a_stale_endpoint(on_streams: Apart, short: Path) -> None:
+def test_only_an_empty_file_is_taken_for_a_stale_endpoint(simulated: Apart, short: Path) -> None:
     def stale(path: str) -> None:
         with open(path, "w") as file:
             file.write("dear diary")
@@ -400,7 +400,7 @@ def test_only_an_empty_file_is_taken_for_a_stale_endpoint(on_streams: Apart, sho
             assert caught[0].errno == errno.EADDRINUSE
         assert not os.path.exists(path)
 
-    on_streams(stale, str(short / "endpoint"))
+    simulated(stale, str(short / "endpoint"))
 
 
 # -- where there is nothing of the kind
