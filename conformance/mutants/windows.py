@@ -3,53 +3,53 @@
 from __future__ import annotations
 
 import os
+import struct
 import sys
+from importlib import import_module
+from typing import Any
 
 from conformance.peers.reference import ReferencePeer
+from fdpass.errors import DescriptorsLost, NotAPasser
 
-from .mutant import HASTY, Mutant
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
+from .mutant import Mutant
 
 # On another system only the names and the sentences of the mutants are of interest.
+WindowsPeer: Any = ReferencePeer
+handles: Any = None
+records: Any = None
 if sys.platform == "win32":
-    from conformance.peers.windows import WindowsPeer
-    from fdpass.backends import handles, records
-    from fdpass.errors import DescriptorsLost, NotAPasser
-else:
-    WindowsPeer = ReferencePeer
-    handles = records = None
+    from conformance.peers import windows
+
+    WindowsPeer = windows.WindowsPeer
+    handles = import_module("fdpass.backends.handles")
+    records = import_module("fdpass.backends.records")
 
 
-class ForgetsCloseSource(WindowsPeer):
+class ForgetsCloseSource(WindowsPeer):  # type: ignore[misc]
     """Duplicates a handle, and forgets DUPLICATE_CLOSE_SOURCE."""
 
     def __init__(self) -> None:
         super().__init__()
-        handles._drop = lambda process, value: None
+        handles._drop = lambda *_: None
 
 
-class KeepsTheUntaken(WindowsPeer):
+class KeepsTheUntaken(WindowsPeer):  # type: ignore[misc]
     """Leaves copies open that the receiver had not taken when it died."""
 
     def __init__(self) -> None:
         super().__init__()
-        handles.KEEPER.close = lambda owner, values: None
+        handles.KEEPER.close = lambda *_: None
 
 
-class PadsTheRecord(WindowsPeer):
+class PadsTheRecord(WindowsPeer):  # type: ignore[misc]
     """Writes a record as a C structure, with four bytes of padding."""
 
     def __init__(self) -> None:
         super().__init__()
-        import struct
-
         records._RECORD = struct.Struct("=I4xQ")
 
 
-class _TakesOtherwise(WindowsPeer):
+class _TakesOtherwise(WindowsPeer):  # type: ignore[misc]
     """Takes handles in a way of its own."""
 
     def __init__(self) -> None:
@@ -70,8 +70,7 @@ class MakesUpTheLost(_TakesOtherwise):
         try:
             return super().taken(pid, value)
         except DescriptorsLost:
-            import msvcrt
-
+            msvcrt: Any = import_module("msvcrt")
             return msvcrt.get_osfhandle(os.open(os.devnull, os.O_RDWR))
 
 
@@ -91,8 +90,7 @@ class TakesAnything(_TakesOtherwise):
 
     def taken(self, pid: int, value: int) -> Any:
         """Take it without a look."""
-        import _winapi
-
+        _winapi: Any = import_module("_winapi")
         if value <= 0x7FFFFFFF:
             return super().taken(pid, value)
         process = _winapi.OpenProcess(0x40, False, pid)
@@ -100,7 +98,7 @@ class TakesAnything(_TakesOtherwise):
         return _winapi.DuplicateHandle(process, value - (1 << 64), here, 0, False, 2)
 
 
-class EndsQuietly(WindowsPeer):
+class EndsQuietly(WindowsPeer):  # type: ignore[misc]
     """Says nothing of the beginning of a record at the end of the channel."""
 
     def __init__(self) -> None:
