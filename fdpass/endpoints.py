@@ -335,7 +335,7 @@ def _inheriting(given: int, popen: dict[str, Any]) -> dict[str, Any]:
     import subprocess
 
     os.set_handle_inheritable(given, True)
-    about = popen.get("startupinfo") or subprocess.STARTUPINFO()
+    about: Any = popen.get("startupinfo") or subprocess.STARTUPINFO()
     about.lpAttributeList["handle_list"] = [*about.lpAttributeList.get("handle_list", ()), given]
     return {**popen, "startupinfo": about}
 

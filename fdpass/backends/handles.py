@@ -32,6 +32,7 @@ from ..errors import DescriptorsLost, NotAPasser
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import Any
 
 _PROCESS_DUP_HANDLE = 0x0040
 _DETACHED_PROCESS = 0x00000008
@@ -130,9 +131,10 @@ def _start_keeper() -> tuple[int, int, int]:
             lpAttributeList={"handle_list": [theirs_in, theirs_out]},
         )
         # It says a word when it has begun to wait: from then on it opens no handles of its own.
+        environment: Any = None  # ours
         words = f'cmd.exe /d /q /c "set /p x={_SIGN.decode()}"'
         process, thread, pid, _ = _winapi.CreateProcess(
-            program, words, None, None, True, _DETACHED_PROCESS, None, folder, about
+            program, words, None, None, True, _DETACHED_PROCESS, environment, folder, about
         )
         _winapi.CloseHandle(thread)
     except BaseException:

@@ -27,6 +27,7 @@ assert sys.platform == "win32"
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
+    from typing import Any
 
 _MARK = b"fdpass listens on loopback, version 1\n"
 _WORD = 16  # bytes
@@ -203,7 +204,8 @@ def wait_readable(fd: int, timeout: float | None) -> None:
         listening = _listening.get(fd)
         clients = [client for client, _, _ in listening.waiting] if listening else []
         left = _STEP if deadline is None else min(_STEP, max(0.0, deadline - monotonic()))
-        if any(select.select([fd, *clients], [], [], left)):
+        watched: list[Any] = [fd, *clients]
+        if any(select.select(watched, [], [], left)):
             return
         if deadline is not None and monotonic() >= deadline:
             return

@@ -102,7 +102,7 @@ class _Copy:
 
 
 @contextmanager
-def descriptors_of(files: Sequence[Any], kind: type) -> Iterator[list[Any]]:
+def descriptors_of(files: Sequence[Any], kind: type[HasFileno]) -> Iterator[list[Any]]:
     """Give *files* with a stand-in for every socket, for as long as this lasts.
 
     What is of that *kind* has the number of a socket, too.
