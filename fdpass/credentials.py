@@ -24,7 +24,9 @@ class Credentials(namedtuple("Credentials", ["pid", "uid", "gid"])):
     """Process, effective user and effective group; None for what the system does not tell.
 
     They are those of the process that connected, listened, or made the pair, at that moment; with
-    STREAMS and on Windows, of the one that sent the last descriptor.
+    STREAMS of the one that sent the last descriptor. On Windows there is the process only: the one
+    that held the last descriptor until it was fetched, which with ``fdpass`` at the other end is a
+    helper of the sender's.
     """
 
     __slots__ = ()
