@@ -110,9 +110,16 @@ def benchmark(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def emulated(session: nox.Session) -> None:
-    """The main job inside gVisor and under qemu-user, where these are installed."""
+    """The main job inside gVisor, under qemu-user and under valgrind, where these are installed."""
     session.install("-e.[conformance]")
     session.run("python", "ci/emulated.py", *session.posargs)
+
+
+@nox.session(default=False)
+def users(session: nox.Session) -> None:
+    """The main job as root and as nobody, both as the baseline says; results in out/."""
+    session.install("-e.[conformance]")
+    session.run("python", "ci/users.py", *session.posargs)
 
 
 @nox.session(default=False)

@@ -1,8 +1,9 @@
-"""Run the main job on the systems that this machine can imitate: gVisor, and qemu-user.
+"""Run the main job on what this machine can imitate: gVisor, qemu-user, valgrind.
 
 `nox -s emulated`, or `python ci/emulated.py [NAME...] [-- OPTIONS]`. Each comes to an end
 by a deadline and leaves its results in out/NAME.json. What is not installed is left out, in words.
-Exit status: 0 all that ran conforms, 1 some does not, 3 nothing ran.
+Each is held against its baseline, unless another one is named in the options.
+Exit status: 0 all that ran is as its baseline lists, 1 something is not, 3 nothing ran.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-DEADLINE = 1200  # seconds; both are slow
+DEADLINE = 1200  # seconds; all are slow
 OUT = Path("out").resolve()
 
 # By name: the Debian package, the command prefix, and what the run takes.
@@ -32,6 +33,12 @@ PLATFORMS = {
         ["qemu-x86_64-static"],
         ["--timeout-scale", "5", "--workers", "0"],
     ),
+    "valgrind": (
+        "valgrind",
+        ["valgrind", "-q", "--tool=none"],
+        # What it starts runs outside of it, and so can be started by it again.
+        ["--timeout-scale", "10", "--workers", "0", "--launcher", "valgrind -q --tool=none"],
+    ),
 }
 
 
@@ -43,7 +50,7 @@ def run(name: str, options: list[str]) -> int | None:
         return None
     results = OUT / f"{name}.json"
     results.unlink(missing_ok=True)
-    command = [*prefix, sys.executable, "-m", "conformance", "run", "--plain"]
+    command = [*prefix, sys.executable, "-m", "conformance", "run", "--plain", "--baseline", "auto"]
     command += [*own, *options, "--results", str(results)]
     print(f"{name}: {' '.join(command)}", flush=True)
     # Through a pipe: gVisor writes to a file at an offset of its own.

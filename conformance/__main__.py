@@ -10,21 +10,25 @@ import shutil
 import sys
 import traceback
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from . import __version__, entries
+from . import __version__, entries, known, mutants, standard
+from .baseline.commands import baseline
+from .baseline.file import AUTO, NONE, path_of, shipped
+from .facts import entries as fact_entries
+from .facts import reference
+from .facts.command import facts
 from .peers import PEERS
-from .report import catalogue, listing, model
+from .report import listing, model, page
 from .report.progress import NORMAL, QUIET, VERBOSE
 from .report.screen import Screen
+from .repro import repro
+from .requirement import SUBJECTS
 from .transports import TRANSPORTS
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-_CATALOGUE = Path(__file__).resolve().with_name("CATALOGUE.md")
+_HERE = Path(__file__).resolve().parent
 
 _RUN_HELP = """\b
 Exit status:
@@ -33,6 +37,7 @@ Exit status:
   2  the command line is wrong, or there is no such peer, backend or mode
   3  nothing is proven: no MUST check was executed (all skipped, or none selected)
   4  the suite itself failed, or was interrupted
+With a baseline: 0 all is as it lists, 1 it is not; the others as above
 """
 
 
@@ -81,6 +86,14 @@ def _file(_: click.Context, __: click.Parameter, value: str | None) -> str | Non
     return value
 
 
+def _baseline(_: click.Context, __: click.Parameter, value: str) -> str:
+    if value not in {AUTO, NONE} and path_of(value) is None:
+        raise click.BadParameter(
+            f"there is no file {value!r}; those of the suite: {', '.join(shipped())}"
+        )
+    return value
+
+
 @cli.command(epilog=_RUN_HELP)
 @click.option(
     "--peer",
@@ -116,6 +129,14 @@ def _file(_: click.Context, __: click.Parameter, value: str | None) -> str | Non
     show_default=True,
     help="How a full table is survived; each: where a check asks, in all the peer's ways "
     "over the first transport, and in its usual one over the others.",
+)
+@click.option(
+    "--subject",
+    default="each",
+    type=click.Choice(["each", *SUBJECTS]),
+    show_default=True,
+    help="What is tried: the passer, by its peer; the platform, by system calls alone, where "
+    "--peer is not needed.",
 )
 @click.option(
     "--level",
@@ -162,6 +183,14 @@ def _file(_: click.Context, __: click.Parameter, value: str | None) -> str | Non
 )
 @click.option("--results", callback=_file, metavar="FILE", help="Write the results (JSON).")
 @click.option("--junit", callback=_file, metavar="FILE", help="Write a JUnit file (XML).")
+@click.option(
+    "--baseline",
+    default=NONE,
+    callback=_baseline,
+    metavar="FILE|NAME|auto|none",
+    show_default=True,
+    help="Known deviations, by which the exit status goes; auto: those of this platform.",
+)
 @click.option("-x", "--fail-fast", is_flag=True, help="Stop at the first failure.")
 @click.option("--plain", is_flag=True, help="No colour, nothing that moves, ASCII only.")
 @click.option("-q", "--quiet", is_flag=True, help="Only what went wrong, and the verdict.")
@@ -177,16 +206,17 @@ def run(*, quiet: bool, verbose: bool, **chosen: Any) -> int:
 
 
 @cli.command("list")
-@click.option("--json", "as_json", is_flag=True, help="A JSON array, for programs.")
+@click.option("--json", "as_json", is_flag=True, help="Checks and facts as JSON, for programs.")
 @click.option("--plain", is_flag=True, help="No colour, ASCII only.")
 def list_(*, as_json: bool, plain: bool) -> None:
     """List the requirements, promise by promise."""
     listed = entries.entries()
+    measured = fact_entries()
     if as_json:
-        click.echo(json.dumps(listed, indent=1))
+        click.echo(json.dumps({"checks": listed, "facts": measured}, indent=1))
     else:
         screen = Screen(plain=plain)
-        screen.show(*listing.table(screen, listed))
+        screen.show(*listing.table(screen, listed, len(measured)))
 
 
 @cli.command()
@@ -201,36 +231,41 @@ def explain(id: str, *, plain: bool) -> None:  # noqa: A002
     screen = Screen(plain=plain)
     code = inspect.getsource(check)
     entry = requirement.entry()
-    screen.show(*listing.explained(screen, entry, _mutants(id), code))
-
-
-def _mutants(id: str) -> list[str]:  # noqa: A002
-    """Name the faults that the suite has shown to be caught by this check."""
-    from . import mutants
-
-    for_check: Callable[[str], list[str]] | None = getattr(mutants, "for_check", None)
-    return for_check(id) if for_check else []
+    behaviours = known.known().get(id, ())
+    screen.show(*listing.explained(screen, entry, mutants.told(id), code, behaviours))
 
 
 @cli.command("catalogue")
-@click.option("--check", is_flag=True, help="Write nothing; exit 1 if the file is not up to date.")
+@click.option("--check", is_flag=True, help="Write nothing; exit 1 if a file is not up to date.")
 def catalogue_(*, check: bool) -> int:
-    """Write CATALOGUE.md from the checks."""
-    due = catalogue.render(entries.entries())
-    there = _CATALOGUE.read_text() if _CATALOGUE.exists() else ""
-    if there == due:
-        click.echo(f"{_CATALOGUE} is up to date")
-    elif check:
-        click.echo(f"{_CATALOGUE} is not what the checks say: `python -m conformance catalogue`")
-        return 1
-    else:
-        _CATALOGUE.write_text(due)
-        click.echo(f"{_CATALOGUE} written")
-    return 0
+    """Write CATALOGUE.md from the checks, FACTS.md from the facts, MUTANTS.md from the mutants."""
+    status = 0
+    requirements = page.render(entries.entries(), known.known(), mutants.by_check())
+    for name, due in (
+        ("CATALOGUE.md", requirements),
+        ("FACTS.md", reference.render(fact_entries())),
+        ("MUTANTS.md", mutants.kill_matrix()),
+    ):
+        path = _HERE / name
+        if path.exists() and path.read_text(encoding="utf-8") == due:
+            click.echo(f"{path} is up to date")
+        elif check:
+            click.echo(f"{path} is not what the code says: `python -m conformance catalogue`")
+            status = 1
+        else:
+            path.write_text(due, encoding="utf-8")
+            click.echo(f"{path} written")
+    return status
+
+
+cli.add_command(baseline)
+cli.add_command(facts)
+cli.add_command(repro)
 
 
 def main() -> None:
     """Run the command line; whatever goes wrong in here is never told as a verdict."""
+    standard.fill()
     try:
         status = cli.main(standalone_mode=False)
     except click.exceptions.Exit as done:

@@ -16,7 +16,7 @@ from .patience import Patience
 from .peer import fork, start
 from .player import Player
 from .raw import RawEnd
-from .spawn import FIRST_GIVEN
+from .spawn import FIRST_GIVEN, room
 from .tokens import Page, Token
 from .transports import END, TRANSPORTS
 
@@ -28,6 +28,14 @@ if TYPE_CHECKING:
     from .peer import Peer
 
 __tracebackhide__ = hidden
+
+
+_LONGEST = 48  # characters; the path of a socket may have 91 everywhere, and what we add is short
+
+
+def _short_folder() -> str | None:
+    """Give a folder for temporary files whose path leaves room for names; None: the usual one."""
+    return None if len(os.fsencode(tempfile.gettempdir())) <= _LONGEST else "/tmp"  # noqa: S108
 
 
 class Bench:
@@ -52,7 +60,7 @@ class Bench:
         self._nursery = nursery
         chosen = {"survival": survival, "backend": backend}
         self._options = {name: value for name, value in chosen.items() if value != "auto"}
-        self._folder = tempfile.mkdtemp(prefix="fdcp-")
+        self._folder = tempfile.mkdtemp(prefix="fdcp-", dir=_short_folder())
         self._paths = 0
         self._books: list[Books] = []
         self._tokens: list[Token] = []
@@ -81,6 +89,15 @@ class Bench:
                 theirs.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
             (player,) = self.start({END: theirs.fileno()})
         return player.adopt_given(END, {**self._options, **options}), self._raw_ends[-1]
+
+    def needs_table(self, size: int = 512) -> None:
+        """Say that this cannot be tried where no descriptor table may be so large.
+
+        The default is enough for who fills a channel, and receives it all.
+        """
+        most = room()
+        if most is not None and most < size:
+            raise Lacking(f"it takes {size} descriptors at once, and {most} are allowed here")
 
     def keep(self, end: socket.socket) -> socket.socket:
         """Close this socket of the harness when the check is over."""

@@ -186,7 +186,10 @@ def evidence(system: str | None = None) -> str:
     if name := simulated():
         return f"simulated {name}"
     outside = emulator()
-    return f"emulated by {os.path.basename(outside)}" if outside else "ran"
+    if outside is None:
+        return "ran"
+    # Of valgrind it is the tool that is seen, such as none-amd64-linux.
+    return f"emulated by {'valgrind' if 'valgrind' in outside else os.path.basename(outside)}"
 
 
 def _simulations() -> Iterator[tuple[str, str]]:

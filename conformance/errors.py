@@ -25,6 +25,14 @@ class PassFailed(Exception):
         super().__init__(f"{who}: {op}: {self.condition}" + (f" ({said})" if said else ""))
 
 
+class SystemFailed(Exception):
+    """The system does not do what a platform check asks of it."""
+
+
+class BrokenProgram(Exception):
+    """The program of a platform check could not be run, or is wrong itself."""
+
+
 class RequestRefused(Exception):
     """The peer takes the request for nonsense: a fault of the check."""
 
@@ -39,4 +47,4 @@ class CannotStart(Exception):
 
 def hidden(seen: pytest.ExceptionInfo[BaseException]) -> bool:
     """Tell pytest to leave the harness' own lines out of what it shows of a failed check."""
-    return seen.errisinstance((AssertionError, PeerFailed, PassFailed))
+    return seen.errisinstance((AssertionError, PeerFailed, PassFailed, SystemFailed))

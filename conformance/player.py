@@ -219,7 +219,13 @@ class Player:
         return self.books.held[held.number]
 
     def limit(self, descriptors: int) -> None:
-        """Limit the descriptor table (RLIMIT_NOFILE) of the process."""
+        """Limit the descriptor table (RLIMIT_NOFILE) of the process to so many numbers.
+
+        Those that it had when it started do not count: what it inherits is not the passer's.
+        """
+        for number in sorted(self.books.at_the_start - {0, 1, 2}):
+            if number < descriptors:
+                descriptors += 1
         self.peer.call("limit", descriptors=descriptors)
 
     def fill(self, leave: int = 0) -> int:

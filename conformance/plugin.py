@@ -16,14 +16,17 @@ if TYPE_CHECKING:
 
     from .nursery import Nursery
     from .requirement import Requirement
+    from .selection import Selection
     from .subject import Subject, Variant
 
 _HERE = Path(__file__).resolve().parent
 _CHECKS = _HERE / "checks"
 _NOT_CHECKS = (_HERE / "tests", _HERE / "mutants")
 _LEVELS = ("must", "should", "may")
+_SUBJECTS = ("each", "passer", "platform")
 _NURSERY = pytest.StashKey["Nursery"]()
 _SUBJECT = pytest.StashKey["Subject"]()
+_LEFT_OUT = pytest.StashKey[str]()
 _TRANSCRIPTS = pytest.StashKey[dict[str, list[str]]]()
 _RECORDER = "conformance-recorder"
 
@@ -52,6 +55,11 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "default": "each",
         "metavar": "each|auto|NAME",
         "help": "how a full table is survived; each: all ways, over the first transport",
+    },
+    "subject": {
+        "default": "each",
+        "choices": _SUBJECTS,
+        "help": "the passer, by its peer program; the platform, by system calls alone; or each",
     },
     "level": {"default": "may", "choices": _LEVELS, "type": str.lower, "help": "this or stronger"},
     "check": {"action": "append", "default": [], "metavar": "ID", "help": "only these; globs work"},
@@ -94,35 +102,80 @@ def pytest_configure_node(node: Any) -> None:
         subject = node.config.stash[_SUBJECT]
         met = (list(subject.command), subject.hello, subject.survivals_of)
         node.workerinput["conformance_subject"] = met
+        node.workerinput["conformance_launcher"] = _launcher(node.config)
 
 
 def _subject(config: pytest.Config) -> Subject:
     if _SUBJECT not in config.stash:
-        from .environment import emulator
-        from .errors import CannotStart, Lacking, PassFailed, PeerFailed, RequestRefused
-        from .spawn import make_room
-        from .subject import Subject, command_of, meet
+        from .environment import simulated
+        from .selection import left_out
+        from .subject import Subject, nobody
 
-        make_room()
         option = config.getoption
         met = getattr(config, "workerinput", {}).get("conformance_subject")
+        needs_peer = _selects(config, "passer")
         if met:
             subject = Subject(tuple(met[0]), *met[1:])
         else:
-            # A program that is started from within an emulator may run outside of it.
-            launcher = option("conformance_launcher") or emulator() or ""
-            command = command_of(option("conformance_peer"), launcher)
-            try:
-                subject = meet(command, option("conformance_timeout_scale"))
-            except (CannotStart, Lacking, PassFailed, PeerFailed, RequestRefused) as error:
-                raise pytest.UsageError(f"--peer: {error}") from None
-        refusal = subject.refusal(option("conformance_backend"), option("conformance_survival"))
-        if refusal:
-            raise pytest.UsageError(refusal)
+            subject = _met(config) if needs_peer else nobody()
+        reason = left_out(simulated(), option("conformance_backend"), subject.hello.get("system"))
+        if reason and not needs_peer and _selects(config, "platform"):
+            raise pytest.UsageError(f"there is nothing to run but platform checks, {reason}")
+        config.stash[_LEFT_OUT] = reason
         config.stash[_SUBJECT] = subject
         if recorder := config.pluginmanager.get_plugin(_RECORDER):
             recorder.subject = subject
+            recorder.platform_left_out = reason
     return config.stash[_SUBJECT]
+
+
+def _met(config: pytest.Config) -> Subject:
+    from .errors import CannotStart, Lacking, PassFailed, PeerFailed, RequestRefused
+    from .spawn import make_room
+    from .subject import command_of, meet
+
+    make_room()
+    option = config.getoption
+    command = command_of(option("conformance_peer"), _launcher(config))
+    try:
+        subject = meet(command, option("conformance_timeout_scale"))
+    except (CannotStart, Lacking, PassFailed, PeerFailed, RequestRefused) as error:
+        raise pytest.UsageError(f"--peer: {error}") from None
+    if refusal := subject.refusal(option("conformance_backend"), option("conformance_survival")):
+        raise pytest.UsageError(refusal)
+    return subject
+
+
+def _launcher(config: pytest.Config) -> str:
+    from .environment import emulator
+
+    # A program that is started from within an emulator may run outside of it; so do our workers.
+    told = getattr(config, "workerinput", {}).get("conformance_launcher")
+    return told or config.getoption("conformance_launcher") or emulator() or ""
+
+
+def _selects(config: pytest.Config, subject: str) -> bool:
+    """Tell whether checks of such a subject were asked for."""
+    from .requirement import catalogue
+
+    files = {
+        _CHECKS / f"{check.__module__.rpartition('.')[2]}.py"
+        for requirement, check in catalogue()
+        if requirement.subject == subject and _selection(config).has(requirement)
+    }
+    return any(_is_in(file, path) for path in _named(config) for file in files)
+
+
+def _selection(config: pytest.Config) -> Selection:
+    from .selection import Selection
+
+    option = config.getoption
+    return Selection(
+        option("conformance_check"),
+        option("conformance_group"),
+        option("conformance_level"),
+        option("conformance_subject"),
+    )
 
 
 # -- what is collected ----------------------------------------------------------------------------
@@ -174,7 +227,8 @@ def _requirement(function: object) -> Requirement | None:
 
 
 def _variant(item: pytest.Item) -> Variant:
-    return item.callspec.params["bench"]  # type: ignore[attr-defined,no-any-return]
+    (variant,) = item.callspec.params.values()  # type: ignore[attr-defined]
+    return variant  # type: ignore[no-any-return]
 
 
 def _expected(config: pytest.Config) -> list[str]:
@@ -188,16 +242,26 @@ def _expected(config: pytest.Config) -> list[str]:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run every check over every transport, and in every survival mode where it asks for it."""
     if requirement := _requirement(metafunc.function):
-        option = metafunc.config.getoption
-        subject = _subject(metafunc.config)
-        variants = subject.variants(
-            requirement,
-            option("conformance_transport"),
-            option("conformance_survival"),
-            option("conformance_backend"),
-            _expected(metafunc.config),
-        )
-        metafunc.parametrize("bench", variants, ids=[variant.id for variant in variants])
+        variants = _variants(requirement, metafunc.config)
+        # The one thing that a check takes: its bench, or its script.
+        name = metafunc.fixturenames[0]
+        metafunc.parametrize(name, variants, ids=[variant.id for variant in variants])
+
+
+def _variants(requirement: Requirement, config: pytest.Config) -> list[Variant]:
+    from .subject import ON_THE_PLATFORM
+
+    option = config.getoption
+    subject = _subject(config)
+    if requirement.of_platform:
+        return [] if config.stash[_LEFT_OUT] else [ON_THE_PLATFORM]
+    return subject.variants(
+        requirement,
+        option("conformance_transport"),
+        option("conformance_survival"),
+        option("conformance_backend"),
+        _expected(config),
+    )
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -217,18 +281,8 @@ def _has_variant(item: pytest.Item) -> bool:
 
 
 def _is_selected(item: pytest.Item, config: pytest.Config) -> bool:
-    from fnmatch import fnmatchcase
-
     requirement = _requirement(getattr(item, "obj", None))
-    if requirement is None:
-        return True
-    ids, groups = config.getoption("conformance_check"), config.getoption("conformance_group")
-    weakest = _LEVELS.index(config.getoption("conformance_level"))
-    return (
-        (not ids or any(fnmatchcase(requirement.id, pattern) for pattern in ids))
-        and (not groups or requirement.group in groups)
-        and _LEVELS.index(requirement.level.lower()) <= weakest
-    )
+    return requirement is None or _selection(config).has(requirement)
 
 
 # -- how a check is run, and what came of it ------------------------------------------------------
@@ -250,10 +304,40 @@ def _nursery(config: pytest.Config) -> Nursery | None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
-    """Run a check at a bench of its own; giving everything back is a part of it."""
+    """Run a check as its subject asks for."""
+    from .errors import hidden
+
+    __tracebackhide__ = hidden
     requirement = _requirement(pyfuncitem.obj)
     if requirement is None:
         return None
+    (_try_platform if requirement.of_platform else _try_passer)(pyfuncitem, requirement)
+    return True
+
+
+def _try_platform(pyfuncitem: pytest.Function, requirement: Requirement) -> None:
+    """Run the program of a check."""
+    import shlex
+
+    from .errors import Lacking, hidden
+    from .platform import runner
+
+    __tracebackhide__ = hidden
+    ending = runner.run(
+        requirement,
+        pyfuncitem.obj,
+        launcher=shlex.split(_launcher(pyfuncitem.config)),
+        scale=pyfuncitem.config.getoption("conformance_timeout_scale"),
+    )
+    pyfuncitem.stash[_TRANSCRIPTS] = {requirement.subject: ending.trace}
+    try:
+        ending.judge(requirement)
+    except Lacking as lack:
+        pytest.skip(str(lack))
+
+
+def _try_passer(pyfuncitem: pytest.Function, requirement: Requirement) -> None:
+    """Run a check at a bench of its own; giving everything back is a part of it."""
     from .bench import Bench
     from .errors import Lacking, hidden
 
@@ -283,7 +367,6 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     finally:
         bench.close()
         pyfuncitem.stash[_TRANSCRIPTS] = bench.transcripts()
-    return True
 
 
 @pytest.hookimpl(wrapper=True)
@@ -299,7 +382,8 @@ def pytest_runtest_makereport(
         error = call.excinfo.value if call.excinfo else None
         subject = _subject(item.config)
         item.user_properties[:] = properties(requirement, subject, _variant(item), error)
-        evidence = environment.evidence(subject.hello.get("system"))
+        system = None if requirement.of_platform else subject.hello.get("system")
+        evidence = environment.evidence(system)
         item.user_properties.append(("evidence", evidence))  # for JUnit
     report = yield
     if requirement and call.when == "call" and report.failed:
@@ -314,6 +398,8 @@ def pytest_report_header(config: pytest.Config) -> str | None:
     if _SUBJECT not in config.stash:
         return None
     subject = config.stash[_SUBJECT]
+    if subject.is_nobody:
+        return "conformance: the platform by itself, without a peer"
     backend = subject.backend(config.getoption("conformance_backend"))
     about = " ".join(str(subject.hello[name]) for name in ("name", "version"))
     return f"conformance: peer {about} ({subject.hello['language']}), backend {backend}"

@@ -12,15 +12,19 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from . import __version__
+from .requirement import PLATFORM
 from .transports import TRANSPORTS
 from .verdict import FIELDS, TRANSCRIPT
 
 if TYPE_CHECKING:
-    from .report.model import Document, Result
+    from collections.abc import Callable
+
+    from .report.model import Document, JudgedBaseline, Result
     from .subject import Subject
 
 _SELECTION = (
     "peer",
+    "subject",
     "backend",
     "expect",
     "transport",
@@ -39,6 +43,10 @@ class Recorder:
     def __init__(self) -> None:
         self.subject: Subject | None = None
         self.results: list[Result] = []
+        self.platform_left_out = ""
+        """Why the platform checks were left out, if they were."""
+        self.judge: Callable[[list[Result]], JudgedBaseline] | None = None
+        """Holds the results against a baseline, if there is one."""
         self._others_ran = False
         self._crashed = False
         self._started = datetime.datetime.now(datetime.timezone.utc)
@@ -93,7 +101,14 @@ class Recorder:
             for requirement, _ in catalogue()
             if not requirement.only or requirement.only in self.subject.backends()
             for transport in ([requirement.over] if requirement.over else TRANSPORTS)
+            if not requirement.of_platform
         }
+        if not self.platform_left_out:
+            all_of_them |= {
+                (requirement.id, PLATFORM)
+                for requirement, _ in catalogue()
+                if requirement.of_platform
+            }
         chosen = {name: config.getoption(f"conformance_{name}") for name in _SELECTION}
         return model.document(
             version=__version__,
@@ -106,4 +121,5 @@ class Recorder:
             environment=environment.record(),
             evidence=environment.evidence(self.subject.hello.get("system")),
             results=self.results,
+            baseline=self.judge(self.results) if self.judge else None,
         )

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, TypeVar
 
+from .report.catalogue import PROMISES
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -17,6 +19,9 @@ Check = TypeVar("Check", bound="Callable[..., None]")
 
 LEVELS = ("MUST", "SHOULD", "MAY")
 """The strongest first."""
+
+PASSER, PLATFORM = SUBJECTS = ("passer", "platform")
+"""What a check tries: a passer, by its peer program; or the system calls themselves."""
 
 _ID = re.compile(r"[a-z]+(-[a-z]+)*\.[a-z0-9]+(-[a-z0-9]+)*")
 _SUMMARY = 80  # characters; it is printed on one line
@@ -37,6 +42,13 @@ class Requirement:
     over: str = ""
     each_backend: bool = False
     only: str = ""
+    subject: str = PASSER
+    endangers: tuple[str, ...] = ()
+
+    @property
+    def of_platform(self) -> bool:
+        """Whether its check makes the system calls itself, without a passer."""
+        return self.subject == PLATFORM
 
     def entry(self) -> Entry:
         """Give the entry of the catalogue, as plain data."""
@@ -51,6 +63,8 @@ class Requirement:
             "each_survival": self.each_survival,
             "each_backend": self.each_backend,
             "only": self.only,
+            "subject": self.subject,
+            "endangers": list(self.endangers),
         }
 
 
@@ -63,6 +77,8 @@ def must(
     over: str = "",
     each_backend: bool = False,
     only: str = "",
+    subject: str = PASSER,
+    endangers: tuple[str, ...] = (),
 ) -> Callable[[Check], Check]:
     """Mark a check of what every system and passer has to do.
 
@@ -70,7 +86,9 @@ def must(
     sending and receiving; *each_survival* asks for a run in every survival mode of the peer;
     *over* names the one transport to run it over, for a check that joins peers in its own way;
     *each_backend* asks for a run for every interface the peer knows of, also those missing here;
-    *only* names the one interface that it is for.
+    *only* names the one interface that it is for. A check whose *subject* is the platform gets a
+    script instead of a bench, and *endangers* names the promises that a passer can hardly keep on a
+    system where it fails; see platform/README.md.
     """
     return _asks(
         "MUST",
@@ -81,6 +99,8 @@ def must(
         over=over,
         each_backend=each_backend,
         only=only,
+        subject=subject,
+        endangers=endangers,
     )
 
 
@@ -92,9 +112,21 @@ def should(
     each_survival: bool = False,
     over: str = "",
     only: str = "",
+    subject: str = PASSER,
+    endangers: tuple[str, ...] = (),
 ) -> Callable[[Check], Check]:
     """Mark a check of what a good one does; see :func:`must`."""
-    return _asks("SHOULD", id, source, needs, each_survival=each_survival, over=over, only=only)
+    return _asks(
+        "SHOULD",
+        id,
+        source,
+        needs,
+        each_survival=each_survival,
+        over=over,
+        only=only,
+        subject=subject,
+        endangers=endangers,
+    )
 
 
 def may(
@@ -104,9 +136,20 @@ def may(
     needs: tuple[str, ...] = (),
     each_survival: bool = False,
     over: str = "",
+    subject: str = PASSER,
+    endangers: tuple[str, ...] = (),
 ) -> Callable[[Check], Check]:
     """Mark a check of what some do, and nobody has to; see :func:`must`."""
-    return _asks("MAY", id, source, needs, each_survival=each_survival, over=over)
+    return _asks(
+        "MAY",
+        id,
+        source,
+        needs,
+        each_survival=each_survival,
+        over=over,
+        subject=subject,
+        endangers=endangers,
+    )
 
 
 def _asks(
@@ -119,7 +162,13 @@ def _asks(
     over: str,
     each_backend: bool = False,
     only: str = "",
+    subject: str,
+    endangers: tuple[str, ...],
 ) -> Callable[[Check], Check]:
+    if subject not in SUBJECTS:
+        raise ValueError(f"{id}: expected a subject of {', '.join(SUBJECTS)}, received {subject!r}")
+    if unknown := [name for name in endangers if name not in PROMISES]:
+        raise ValueError(f"{id}: there is no promise {unknown[0]!r} to be endangered")
     if not _ID.fullmatch(id):
         raise ValueError(f"expected an id such as 'fifo.what-holds', received {id!r}")
 
@@ -127,7 +176,19 @@ def _asks(
         summary, why = _sentences(check, id)
         group = id.split(".", maxsplit=1)[0]
         requirement = Requirement(
-            id, group, level, source, needs, each_survival, summary, why, over, each_backend, only
+            id,
+            group,
+            level,
+            source,
+            needs,
+            each_survival,
+            summary,
+            why,
+            over,
+            each_backend,
+            only,
+            subject,
+            endangers,
         )
         check.requirement = requirement  # type: ignore[attr-defined]
         return check

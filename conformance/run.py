@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 import sys
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 import pytest
 
 from . import __version__, entries, environment
+from .baseline.condition import of_the_run
+from .baseline.file import NONE, BadBaseline, chosen
+from .baseline.judging import judge
 from .record import Recorder
 from .report import model, terminal
 from .report.progress import NORMAL, QUIET, Watch
@@ -24,6 +29,7 @@ if TYPE_CHECKING:
     from typing import TextIO
 
     from .report.model import Document
+    from .subject import Subject
 
 _HERE = Path(__file__).resolve().parent
 _ORDERLY = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
@@ -39,6 +45,7 @@ class Options:
     expect: Sequence[str] = ()
     transports: Sequence[str] = ()
     survival: str = "each"
+    subject: str = "each"
     level: str = "may"
     checks: Sequence[str] = ()
     groups: Sequence[str] = ()
@@ -48,6 +55,7 @@ class Options:
     results: str | None = None
     junit: str | None = None
     fail_fast: bool = False
+    baseline: str = "none"
     plain: bool = False
     verbosity: int = NORMAL
 
@@ -93,6 +101,7 @@ def _single(options: Options) -> Iterator[tuple[str, str]]:
     yield "peer", options.peer
     yield "backend", options.backend
     yield "survival", options.survival
+    yield "subject", options.subject
     yield "level", options.level
     yield "timeout-scale", str(options.timeout_scale)
     yield "launcher", options.launcher
@@ -112,6 +121,7 @@ class Follower:
         self._recorder = Recorder()
         self._shown = 0
         self._stopped = ""
+        self._baseline = ""
         self._ids: dict[str, str] = {}
 
     @pytest.hookimpl(trylast=True)
@@ -124,6 +134,24 @@ class Follower:
             self._ids[f"{check.__module__.rpartition('.')[2]}.{check.__name__}"] = requirement.id
         recorders = [one for one in config.pluginmanager.get_plugins() if isinstance(one, Recorder)]
         self._recorder = recorders[0]
+        if self._options.baseline != NONE:
+            self._baseline = self._chosen_baseline()
+
+    def _chosen_baseline(self) -> str:
+        """Choose the baseline, now that it is known where the subject runs; give its name."""
+        recorder = self._recorder
+        system = recorder.subject.hello.get("system") if recorder.subject else None
+        facts = of_the_run(environment.record(), environment.evidence(system))
+        try:
+            baseline = chosen(self._options.baseline, facts)
+        except BadBaseline as refused:
+            raise pytest.UsageError(f"--baseline: {refused}") from None
+        if baseline is None:
+            return "auto, and none is for this platform"
+        today = datetime.datetime.now(datetime.timezone.utc).date()
+        known = [entry["id"] for entry in entries.entries()]
+        recorder.judge = partial(judge, baseline, facts=facts, known=known, today=today)
+        return baseline.name
 
     def pytest_sessionstart(self) -> None:
         """Show who is tried, and where."""
@@ -138,15 +166,9 @@ class Follower:
         evidence = environment.evidence(subject.hello.get("system"))
         facts = {
             "evidence": "" if evidence == model.RAN else evidence,
-            "backend": ", ".join(subject.backends())
-            if options.backend == "each"
-            else subject.backend(options.backend),
-            "transports": ", ".join(
-                name for name in TRANSPORTS if name in options.transports or not options.transports
-            ),
-            "survival": ", ".join(subject.all_survivals())
-            if options.survival == "each"
-            else options.survival,
+            **({} if subject.is_nobody else _ways(subject, options)),
+            "platform": self._recorder.platform_left_out,
+            "baseline": self._baseline,
             "workers": str(options.workers) if options.workers else "none, all in this process",
         }
         self._screen.show(
@@ -157,12 +179,12 @@ class Follower:
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         """Learn what is to be run, without workers."""
-        self.watch.planned(_group(item.nodeid) for item in session.items)
+        self.watch.planned(self._group(item.nodeid) for item in session.items)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, ids: Sequence[str]) -> None:
         """Learn what is to be run, from a worker."""
-        self.watch.planned(map(_group, ids))
+        self.watch.planned(map(self._group, ids))
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Take note of checks that cannot even be read."""
@@ -171,9 +193,14 @@ class Follower:
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         """Show what runs now."""
-        name, _, variant = nodeid.rpartition("::")[2].partition("[")
-        check = f"{_group(nodeid)}.{name}"
-        self.watch.started(f"{self._ids.get(check, check)} {variant.rstrip(']')}")
+        variant = nodeid.rpartition("[")[2].rstrip("]")
+        self.watch.started(f"{self._id(nodeid)} {variant}")
+
+    def _id(self, nodeid: str) -> str:
+        return self._ids.get(_check(nodeid), _check(nodeid))
+
+    def _group(self, nodeid: str) -> str:
+        return self._id(nodeid).partition(".")[0]
 
     @pytest.hookimpl(trylast=True)  # the recorder first
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -224,14 +251,26 @@ def _report(screen: Screen, options: Options, follower: Follower, ended: int) ->
     for name, path in (("results", options.results), ("JUnit", options.junit)):
         if path and os.path.exists(path):
             screen.show(terminal.written(name, path))
-    return (
-        model.exit_status(document["results"]) if document and not problems else model.SUITE_FAILED
-    )
+    return model.status(document) if document and not problems else model.SUITE_FAILED
 
 
-def _group(nodeid: str) -> str:
-    """Tell the group of a check by the file it stands in: the groups are named so."""
-    return PurePath(nodeid.partition("::")[0]).stem
+def _ways(subject: Subject, options: Options) -> dict[str, str]:
+    """Say in which ways the peer is to be run."""
+    each_backend, each_survival = options.backend == "each", options.survival == "each"
+    transports = [name for name in TRANSPORTS if name in options.transports]
+    return {
+        "backend": ", ".join(subject.backends())
+        if each_backend
+        else subject.backend(options.backend),
+        "transports": ", ".join(transports or TRANSPORTS),
+        "survival": ", ".join(subject.all_survivals()) if each_survival else options.survival,
+    }
+
+
+def _check(nodeid: str) -> str:
+    """Name a check by its file and its function, without the variant."""
+    path, _, name = nodeid.partition("::")
+    return f"{PurePath(path).stem}.{name.partition('[')[0]}"
 
 
 @contextmanager

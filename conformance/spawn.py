@@ -39,9 +39,19 @@ def make_room() -> None:
     except ImportError:  # no limits here that could be too low
         return
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = _ROOM if hard == resource.RLIM_INFINITY else min(_ROOM, hard)
+    wanted = min(_ROOM, room() or _ROOM)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+def room() -> int | None:
+    """Tell how many descriptors a process of ours may have at most; None: there is no limit."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return None if hard == resource.RLIM_INFINITY else hard
 
 
 class Process:
@@ -122,7 +132,7 @@ def _spawn(
         for source in sources:
             lifted.append(fcntl.fcntl(source, fcntl.F_DUPFD_CLOEXEC, above))  # noqa: PERF401
         actions: list[tuple[int, int] | tuple[int, int, int]]
-        actions = [(os.POSIX_SPAWN_CLOSE, fd) for fd in inheritable() if fd >= above]
+        actions = [(os.POSIX_SPAWN_CLOSE, fd) for fd in _inherited(above)]
         actions += [(os.POSIX_SPAWN_DUP2, fd, number) for number, fd in enumerate(lifted)]
         numbers = (f"{name}={number}" for number, name in enumerate(given, start=FIRST_GIVEN))
         return os.posix_spawn(
@@ -137,6 +147,17 @@ def _spawn(
     finally:
         for fd in lifted:
             os.close(fd)
+
+
+def _inherited(above: int) -> list[int]:
+    """List what a program is not to inherit, from a number on."""
+    limit = os.sysconf("SC_OPEN_MAX")
+    found = [fd for fd in inheritable() if fd >= above]
+    for fd in found:
+        # Opened before the limit was lowered: it can be used, but posix_spawn refuses its number.
+        if fd >= limit:
+            os.set_inheritable(fd, False)
+    return [fd for fd in found if fd < limit]
 
 
 @functools.cache

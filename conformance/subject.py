@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from .patience import Patience
 from .peer import start
 from .peers import PEERS
+from .requirement import PLATFORM
 from .transports import TRANSPORTS
 
 if TYPE_CHECKING:
@@ -29,7 +30,11 @@ class Variant:
     def id(self) -> str:
         """What stands in brackets behind the name of the check."""
         words = (self.backend, self.transport, self.survival)
-        return "-".join(word for word in words if word != "auto")
+        return "-".join(word for word in words if word not in {"", "auto"})
+
+
+ON_THE_PLATFORM = Variant(PLATFORM, "", "")
+"""The one way to run a check of the platform."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,11 @@ class Subject:
     def name(self) -> str:
         """What the peer calls itself."""
         return str(self.hello["name"])
+
+    @property
+    def is_nobody(self) -> bool:
+        """Whether there is no peer program, as only platform checks are run."""
+        return not self.command
 
     def backends(self) -> list[str]:
         """Name the backends that work here, the usual one first; none if it knows of none."""
@@ -145,6 +155,12 @@ class Subject:
         needed = {*requirement.needs, *TRANSPORTS[transport].needs}
         missing = sorted(needed - set(self.hello["ops"]))
         return f"the peer has no {', '.join(missing)}" if missing else None
+
+
+def nobody() -> Subject:
+    """Give what stands in place of a peer program where only platform checks are run."""
+    nothing: dict[str, Any] = {"backends": {}, "survivals": {}, "ops": []}
+    return Subject((), {"name": PLATFORM, "version": "", "language": "", **nothing})
 
 
 def command_of(peer: str, launcher: str = "") -> tuple[str, ...]:

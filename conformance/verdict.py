@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .errors import Lacking, PassFailed, PeerFailed
+from .errors import Lacking, PassFailed, PeerFailed, SystemFailed
+from .requirement import PLATFORM
 
 if TYPE_CHECKING:
     from .requirement import Requirement
@@ -43,7 +44,7 @@ def judge(error: BaseException | None) -> tuple[str, str]:
     if isinstance(error, AssertionError):
         # The first line says in words what is wrong, the second shows it.
         return "fail", _paragraph(": ".join(str(error).splitlines()[:2]))
-    if isinstance(error, PeerFailed | PassFailed):
+    if isinstance(error, PeerFailed | PassFailed | SystemFailed):
         return "fail", _paragraph(str(error))
     return "error", _paragraph(f"{type(error).__name__}: {error}")
 
@@ -62,8 +63,8 @@ def properties(
         requirement.level,
         requirement.source,
         requirement.summary,
-        subject.name,
-        subject.backend(variant.backend),
+        PLATFORM if requirement.of_platform else subject.name,
+        "" if requirement.of_platform else subject.backend(variant.backend),
         variant.transport,
         variant.survival,
         verdict,

@@ -1,5 +1,17 @@
 """The requirements, a file a promise: a written list, in the order in which they are reported."""
 
+PLATFORM = (
+    "semantics",
+    "kinds",
+    "cycles",
+    "ancillary",
+    "limits",
+    "faults",
+    "security",
+    "endpoints",
+)
+"""Those of system calls alone, without a passer."""
+
 MODULES = (
     "bidirectional",
     "nonblocking",
@@ -9,4 +21,5 @@ MODULES = (
     "table",
     "interfaces",
     "windows",
+    *PLATFORM,
 )

@@ -101,6 +101,7 @@ def test_both_flush(bench: Bench) -> None:
     Both queue 400 descriptors, one a message; then both wait for their queues to be empty, and
     receive what the other sent.
     """
+    bench.needs_table()
     first, second = bench.join(batch=1)
     ours, theirs = bench.tokens(2)
     first.send_many([first.open(ours)] * 400)

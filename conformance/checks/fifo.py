@@ -327,6 +327,7 @@ def test_data_beyond_the_channel(bench: Bench) -> None:
     The bytes are of several lengths, so that the channel is full now before and now after them:
     over streams a descriptor is a message of its own, and has to wait then.
     """
+    bench.needs_table()
     first, second = bench.join(batch=1, max_queued=400)
     tokens = bench.tokens(4)
     held = first.open_all(tokens)

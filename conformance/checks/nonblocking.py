@@ -191,6 +191,7 @@ def test_send_to_a_stopped_receiver(bench: Bench) -> None:
 
     400 are sent one by one, more than a usual channel holds, so some must wait in the sender.
     """
+    bench.needs_table()
     first, second = bench.join(batch=1)
     tokens = bench.tokens(7)
     opened = first.open_all(tokens)
@@ -211,6 +212,7 @@ def test_full_channel(bench: Bench) -> None:
 
     The receiver is stopped, and the sender sends until it is refused.
     """
+    bench.needs_table()
     first, second = bench.join(batch=1, max_queued=50)
     token = bench.token()
 
@@ -228,6 +230,7 @@ def test_full_channel(bench: Bench) -> None:
 )
 def test_refused_is_not_sent(bench: Bench) -> None:
     """A descriptor that a full channel refused never arrives, and is not kept either."""
+    bench.needs_table()
     first, second = bench.join(batch=1, max_queued=50)
     tokens = bench.tokens(2)
     filler, other = first.open_all(tokens)
@@ -249,6 +252,7 @@ def test_refused_is_not_sent(bench: Bench) -> None:
 @should("nonblocking.queued-is-kept", "AnyEvent::FDpasser, POD, push_send_fh", needs=("queued",))
 def test_queued_is_kept(bench: Bench) -> None:
     """The sender may close its own while it waits in the queue; it still arrives."""
+    bench.needs_table()
     first, second = bench.join(batch=1)
     filler, token = bench.tokens(2)
     held, last = first.open(filler), first.open(token)
@@ -277,6 +281,7 @@ def test_flush_times_out(bench: Bench) -> None:
 
     A channel that takes all there is (gVisor's counts bytes only) leaves nothing to wait for.
     """
+    bench.needs_table()
     first, second = bench.join(batch=1, max_queued=50)
     token = bench.token()
     second.stop()
@@ -294,6 +299,7 @@ def test_flush_times_out(bench: Bench) -> None:
 @should("nonblocking.busy-recv-times-out", "AnyEvent::FDpasser, t/send_before_recv.t: on time")
 def test_busy_recv_times_out(bench: Bench) -> None:
     """A receive waits no longer than it may while the other direction is full."""
+    bench.needs_table()
     first, second = bench.join(batch=1, max_queued=50)
     token = bench.token()
     second.stop()

@@ -2,9 +2,42 @@
 
 from __future__ import annotations
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .mutant import Mutant
+
+
+def _mutants() -> tuple[Mutant, ...]:
+    """Give all; none where the passer that they are made of has been removed."""
+    try:
+        from . import catalogue  # a faulty peer is started without the others
+    except ModuleNotFoundError as missing:
+        if missing.name != "fdpass":
+            raise
+        return ()
+    return catalogue.MUTANTS
+
 
 def for_check(id: str) -> list[str]:  # noqa: A002
     """Name the mutants that must fail a check."""
-    from . import catalogue  # a faulty peer is started without the others
+    return [mutant.name for mutant in _mutants() if mutant.check == id]
 
-    return catalogue.for_check(id)
+
+def told(id: str) -> list[str]:  # noqa: A002
+    """Name the mutants that must fail a check, and say what is wrong with each."""
+    return [f"{mutant.name}: {mutant.fault}" for mutant in _mutants() if mutant.check == id]
+
+
+def by_check() -> dict[str, list[str]]:
+    """Name the mutants of every check that has any."""
+    return {mutant.check: for_check(mutant.check) for mutant in _mutants()}
+
+
+def kill_matrix() -> str:
+    """Render MUTANTS.md."""
+    from conformance.entries import entries
+
+    from . import systems
+    from .page import render
+
+    return render(entries(), _mutants(), systems.ODD)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 import click
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 _HELP = """\b
 Exit status:
-  0  every mutant was caught for the stated reason, every MUST check caught one
+  0  every mutant was caught for the stated reason, every MUST and SHOULD check caught one
   1  not so
   2  there is no such mutant
 """
@@ -37,38 +38,69 @@ Exit status:
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]}, epilog=_HELP)
 @click.argument("names", nargs=-1, metavar="[NAME]...")
-@click.option("--full", is_flag=True, help="Run all that MUST hold on each: the whole matrix.")
+@click.option("--check", "checks", multiple=True, metavar="ID", help="Those for it; globs work.")
+@click.option("--list", "only_list", is_flag=True, help="Run nothing; name the mutants.")
+@click.option("--full", is_flag=True, help="Run all that MUST or SHOULD hold: the whole matrix.")
 @click.option("--odd", is_flag=True, help="Also run everything on odd systems, where all passes.")
 @click.option("-n", "--workers", default=2, show_default=True, help="How many at the same time.")
 @click.option("--plain", is_flag=True, help="No colour, nothing that moves, ASCII only.")
-def main(*, names: Sequence[str], full: bool, odd: bool, workers: int, plain: bool) -> None:
+def main(
+    *,
+    names: Sequence[str],
+    checks: Sequence[str],
+    only_list: bool,
+    full: bool,
+    odd: bool,
+    workers: int,
+    plain: bool,
+) -> None:
     """Run the suite on passers and systems with a fault each, and see that it catches them.
 
     NAME: only these mutants or odd systems.
     """
-    mutants = [mutant for mutant in MUTANTS if not names or mutant.name in names]
+    mutants = _chosen(names, checks)
     oddities = [system for system in systems.ODD if system.name in names or (odd and not names)]
     known = [mutant.name for mutant in MUTANTS] + [system.name for system in systems.ODD]
     if unknown := sorted(set(names) - set(known)):
         raise click.BadParameter(f"no mutant {unknown[0]!r}; known: {', '.join(known)}")
     screen = Screen(plain=plain)
+    if only_list:
+        screen.show(*matrix.listed(screen, mutants))
+        return
     with tempfile.TemporaryDirectory(prefix="systems-") as folder:
         grounds = prepare(folder)
         # The whole catalogue is run once on each fault, however many checks are to catch it.
-        faults = {mutant.name: mutant for mutant in mutants}.values() if full else mutants
+        faults = {_fault(mutant): mutant for mutant in mutants}.values() if full else mutants
         jobs = [_job(mutant, grounds, full=full) for mutant in faults]
         jobs += [_odd_job(system, grounds) for system in oddities]
         trials = _all(screen, jobs, workers, tell=(full or odd) and not screen.moves)
     tried, odd_ones = trials[: len(faults)], trials[len(faults) :]
     if full:
-        by_name = {trial.name: trial for trial in tried}
-        tried = [by_name[mutant.name].seen_by(mutant) for mutant in mutants]
-    musts = [entry for entry in entries.entries() if entry["level"] == "MUST"]
-    screen.show(*(matrix.whole(screen, tried, musts) if full else matrix.diagonal(screen, tried)))
+        by_fault = dict(zip(map(_fault, faults), tried, strict=True))
+        tried = [by_fault[_fault(mutant)].seen_by(mutant) for mutant in mutants]
+    due = [entry for entry in entries.entries() if entry["level"] != "MAY"]
+    screen.show(*(matrix.whole(screen, tried, due) if full else matrix.diagonal(screen, tried)))
     if odd_ones:
         screen.show(*matrix.oddities(screen, odd_ones))
-    uncaught = {entry["id"] for entry in musts} - {mutant.check for mutant in MUTANTS}
-    sys.exit(_verdict(screen, tried, odd_ones, [] if names else sorted(uncaught)))
+    uncaught = {entry["id"] for entry in due} - {mutant.check for mutant in MUTANTS}
+    sys.exit(_verdict(screen, tried, odd_ones, [] if names or checks else sorted(uncaught)))
+
+
+def _chosen(names: Sequence[str], checks: Sequence[str]) -> list[Mutant]:
+    """Give the mutants of these names, for these checks."""
+    if checks and (refused := entries.refusal(checks, ())):
+        raise click.BadParameter(refused, param_hint="--check")
+    return [
+        mutant
+        for mutant in MUTANTS
+        if (not names or mutant.name in names)
+        and (not checks or any(fnmatchcase(mutant.check, pattern) for pattern in checks))
+    ]
+
+
+def _fault(mutant: Mutant) -> tuple[str, bool]:
+    """Tell faults apart: a system that is faulty to the platform checks is another."""
+    return mutant.name, mutant.of_platform
 
 
 def _job(mutant: Mutant, grounds: Grounds, *, full: bool) -> Callable[[], Trial]:

@@ -10,8 +10,10 @@ import time
 import fdpass
 from conformance.peers.reference import ReferencePeer
 
-from .faults import Reopens, Spoiler
+from .keepers import ClosesWhatItSends, KeepsATenth, KeepsItsEnd, KeepsWhatItTakesOver
 from .mutant import HASTY, Mutant
+from .spoilers import Reopens, Spoiler
+from .strays import ForgetsAtAnError, GivesTheRoot, KnowsOneDevice, ShiftsTheBytes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -323,5 +325,57 @@ MUTANTS = (
         "bidirectional.simultaneous",
         because="did not receive what was sent",
         system="swaps-messages",
+    ),
+    Mutant(
+        "ForgetsAtAnError",
+        "bidirectional.error-does-not-hide",
+        because="recv: peer-closed",
+        peer=ForgetsAtAnError,
+    ),
+    Mutant("GivesTheRoot", "bidirectional.directory", because=_NOT_SENT, peer=GivesTheRoot),
+    Mutant(
+        "KnowsOneDevice",
+        "bidirectional.device",
+        because="another device than was sent",
+        peer=KnowsOneDevice,
+    ),
+    Mutant(
+        "ShiftsTheBytes",
+        "bidirectional.data-beside",
+        because="the bytes are not those that were sent with it",
+        peer=ShiftsTheBytes,
+    ),
+    Mutant(
+        "ClosesWhatItSends",
+        "bidirectional.sender-keeps",
+        because="the sender's own does not work any more",
+        peer=ClosesWhatItSends,
+    ),
+    Mutant(
+        "KeepsWhatItTakesOver",
+        "bidirectional.taken-over",
+        because="has not closed what its passer had taken over",
+        peer=KeepsWhatItTakesOver,
+        timeout_scale=HASTY,
+    ),
+    Mutant(
+        "RemembersNumbers",
+        "bidirectional.in-flight-holds",
+        because="the pipe came to its end with a descriptor in flight",
+        peer=RemembersNumbers,
+    ),
+    Mutant(
+        "KeepsItsEnd",
+        "bidirectional.unread-is-released",
+        because="the descriptor outlived the channel it was in",
+        peer=KeepsItsEnd,
+        timeout_scale=HASTY,
+    ),
+    Mutant(
+        "KeepsATenth",
+        "bidirectional.no-copies",
+        because="still open somewhere",
+        peer=KeepsATenth,
+        timeout_scale=HASTY,
     ),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from conformance.checks import MODULES
@@ -10,11 +11,14 @@ from conformance.checks import MODULES
 if TYPE_CHECKING:
     from .mutant import Mutant
 
-MUTANTS: tuple[Mutant, ...] = tuple(
-    mutant
-    for module in MODULES
-    for mutant in import_module(f"conformance.mutants.{module}").MUTANTS
-)
+
+def _mutants(module: str) -> tuple[Mutant, ...]:
+    """Give those for a module of checks; none where nobody has written any."""
+    name = f"conformance.mutants.{module}"
+    return import_module(name).MUTANTS if find_spec(name) else ()
+
+
+MUTANTS: tuple[Mutant, ...] = tuple(mutant for module in MODULES for mutant in _mutants(module))
 """In the order of the checks' modules."""
 
 

@@ -1,54 +1,55 @@
-"""Faults that break more than one promise, and what faulty peers have in common."""
+"""Systems that take what is wrong, lose what is right, or hold what nobody can receive."""
 
 from __future__ import annotations
 
-import fcntl
-import os
-
-from conformance.peers.reference import ReferencePeer
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    import fdpass
-    from conformance.peers.session import Request
+from .mutant import HASTY, Mutant
 
 
-class Spoiler(ReferencePeer):
-    """Does something to every descriptor that it receives."""
-
-    def spoil(self, fd: int, passer: fdpass.Passer) -> None:
-        """Do it."""
-
-    def op_recv(self, request: Request) -> object:
-        """Receive a descriptor, and spoil it."""
-        passer = self.passer(request)
-        fd = passer.recv(request.get("timeout"))
-        self.spoil(fd, passer)
-        return {"fd": fd}
+def _on(system: str, check: str, because: str, *, timeout_scale: float = 1.0) -> Mutant:
+    id_ = f"faults.{check}"
+    return Mutant(system, id_, because=because, system=system, timeout_scale=timeout_scale)
 
 
-class Reopens(ReferencePeer):
-    """Sends the file opened anew instead of the descriptor it is given."""
+_OPEN = "still open somewhere"
+_SENT = "the send did not say"
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._paths: dict[int, str] = {}
-
-    def op_open(self, request: Request) -> object:
-        """Open a path, and remember it."""
-        answer = super().op_open(request)
-        assert isinstance(answer, dict)
-        self._paths[answer["fd"]] = request["path"]
-        return answer
-
-    def flags(self, fd: int) -> int:
-        """Give the flags with which it is to be opened."""
-        return fcntl.fcntl(fd, fcntl.F_GETFL)
-
-    def op_send(self, request: Request) -> object:
-        """Open the file again, and send that."""
-        fd = request["fd"]
-        if fd in self._paths:
-            fd = os.open(self._paths[fd], self.flags(fd))
-        self.passer(request).send(fd, close=fd != request["fd"])
-        return {}
+MUTANTS = (
+    _on(
+        "receive-blocks",
+        "nothing-there",
+        "recv, did not come to its end",
+        timeout_scale=HASTY,
+    ),
+    _on(
+        "send-blocks",
+        "full-channel",
+        "flood, did not come to its end",
+        timeout_scale=HASTY,
+    ),
+    _on("leaks-refused", "full-channel-keeps-nothing", _OPEN),
+    _on("skips-closed", "closed-descriptor", _SENT),
+    _on("skips-closed", "one-bad-of-many", _SENT),
+    _on("keeps-refused", "one-bad-of-many", "is held by the system"),
+    _on("skips-closed", "no-such-number", _SENT),
+    _on("takes-malformed", "short-control-message", _SENT),
+    _on("takes-malformed", "long-control-message", _SENT),
+    _on("rounds-up", "half-a-number", "other than whole descriptors came"),
+    _on("takes-malformed", "unknown-control-message", "the send took what it does not know"),
+    _on("keeps-refused", "unknown-control-message", _OPEN),
+    _on("takes-malformed", "control-nowhere", _SENT),
+    _on("keeps-refused", "data-nowhere", _OPEN),
+    _on("installs-nowhere", "no-room-nowhere", "left something open that nobody knows of"),
+    _on("installs-nowhere", "receive-nowhere", "left something open that nobody knows of"),
+    _on("loses-after-signal", "interrupted-receive", "the next descriptor was not received"),
+    _on("keeps-refused", "interrupted-send", _OPEN),
+    _on("claims-refused", "closed-peer", _SENT),
+    _on("keeps-refused", "closed-peer-keeps-nothing", _OPEN),
+    _on("raises-sigpipe", "no-signal", "a child ended with status 13"),
+    _on("claims-refused", "not-connected", _SENT),
+    _on("claims-refused", "shut-down-for-writing", "although the socket is shut down"),
+    _on("drops-replies", "half-closed", "the answer came without its descriptor"),
+    _on("drops-at-close", "end-comes-last", "the first descriptor was lost"),
+    _on("drops-at-close", "closed-with-unread", "sent before it closed was lost"),
+    _on("leaks-sent", "killed-receiver", "what nobody can receive is still open"),
+    _on("drops-at-close", "killed-sender", "a descriptor is to be used that did not come"),
+)

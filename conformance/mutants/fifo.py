@@ -7,6 +7,9 @@ import os
 from conformance.peers.reference import ReferencePeer
 
 from .mutant import HASTY, Mutant
+from .naive import FirstControlMessage
+from .spoilers import Reopens
+from .strays import ManyBackwards, ReadsAheadAtAFork, SendsItWithTheRest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -167,6 +170,39 @@ MUTANTS = (
         "fifo.sender-closes",
         because="descriptor 1 of 5 was lost",
         system="drops-at-close",
+        timeout_scale=HASTY,
+    ),
+    Mutant(
+        "Reopens",
+        "fifo.the-same-again",
+        because="they are not of one open file description",
+        peer=Reopens,
+    ),
+    Mutant("ManyBackwards", "fifo.recv-many", because=_ORDER, peer=ManyBackwards),
+    Mutant(
+        "drops-at-close",
+        "fifo.sender-dies",
+        because="descriptor 1 of 5 was lost",
+        system="drops-at-close",
+    ),
+    Mutant(
+        "ReadsAheadAtAFork",
+        "fifo.across-a-fork",
+        because="recv: timed-out",
+        peer=ReadsAheadAtAFork,
+        timeout_scale=HASTY,
+    ),
+    Mutant(
+        "SendsItWithTheRest",
+        "fifo.data-in-parts",
+        because="recv_with_data: not-a-passer (expected one NUL for each descriptor",
+        peer=SendsItWithTheRest,
+    ),
+    Mutant(
+        "FirstControlMessage",
+        "fifo.behind-credentials",
+        because="recv: timed-out (nothing came)",
+        peer=FirstControlMessage,
         timeout_scale=HASTY,
     ),
 )

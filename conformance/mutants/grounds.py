@@ -10,6 +10,7 @@ from conformance import simulated
 from conformance.interposed import CannotBuild
 
 from . import systems
+from .systems import TO_SELF
 
 if TYPE_CHECKING:
     import os
@@ -59,7 +60,9 @@ class Grounds:
         if mutant.backend in SIMULATED:
             return simulated.environment(_there(self.simulated), mutant.system or "")
         if mutant.system is not None:
-            return systems.environment(mutant.system, _there(self.faulty))
+            # What a platform check tries, its program passes to itself.
+            name = f"{mutant.system},{TO_SELF}" if mutant.of_platform else mutant.system
+            return systems.environment(name, _there(self.faulty))
         return {}
 
     def odd(self, system: System) -> dict[str, str]:

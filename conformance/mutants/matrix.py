@@ -21,9 +21,21 @@ if TYPE_CHECKING:
     from conformance.report.catalogue import Entry
     from conformance.report.screen import Screen
 
+    from .mutant import Mutant
     from .trial import Trial
 
 _VERDICTS = {CAUGHT: "pass", SURVIVED: "fail", OTHERWISE: "fail", NOT_TRIED: "skip"}
+
+
+def listed(screen: Screen, mutants: Sequence[Mutant]) -> list[RenderableType]:
+    """Draw the mutants, and the check that each is for."""
+    table = Table(box=screen.box, border_style="dim", header_style="bold", expand=True)
+    table.add_column("mutant", no_wrap=True)
+    table.add_column("to be caught by", no_wrap=True)
+    table.add_column("fault", ratio=1)
+    for mutant in mutants:
+        table.add_row(mutant.name, mutant.check, mutant.fault)
+    return [table]
 
 
 def diagonal(screen: Screen, trials: Sequence[Trial]) -> list[RenderableType]:
@@ -59,8 +71,11 @@ def whole(
     """Draw all faults against all checks; a column is one character wide."""
     caught, missed, also, not_ = ("#", "?", "x", ".") if screen.plain else ("█", "?", "x", "·")
     rows: dict[str, list[Trial]] = {}
+    of_platform = {entry["id"] for entry in entries if entry["subject"] == "platform"}
     for trial in trials:
-        rows.setdefault(trial.name, []).append(trial)
+        # Nothing of the one kind is run on a mutant for the other.
+        apart = " (platform)" if trial.check in of_platform else ""
+        rows.setdefault(trial.name + apart, []).append(trial)
     room = max(map(len, rows), default=0)
     lines = [Text(" " * (room + 2), "dim") for _ in range(2)]
     for number in range(len(entries)):

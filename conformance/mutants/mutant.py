@@ -1,6 +1,7 @@
 """A mutant: a passer or a system with one fault, and the check that it must fail for it.
 
-A check that nothing can fail proves nothing. So each requirement that MUST hold has a mutant.
+A check that nothing can fail proves nothing. So each requirement that MUST or SHOULD hold has
+a mutant.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ class Mutant:
     """One fault. Exactly one of *peer*, a faulty passer, and *system*, a faulty system.
 
     ``check`` is the id of what it must fail, ``because`` a part of what is then said. *backend* is
-    the interface it is a mutant of, where that is not the usual one.
+    the interface it is a mutant of, where that is not the usual one. A check of the platform is for
+    a faulty system only; what its program passes to itself is then spoiled too.
     """
 
     name: str
@@ -51,6 +53,13 @@ class Mutant:
 
         name = str(self.system)
         return BY_NAME[name].sentence if name in BY_NAME else FAULTS[name]
+
+    @property
+    def of_platform(self) -> bool:
+        """Whether it is for a check of the platform: no peer is started then."""
+        from conformance import entries  # not in the program of a faulty peer
+
+        return entries.find(self.check)[0].of_platform
 
     @property
     def command(self) -> tuple[str, ...]:

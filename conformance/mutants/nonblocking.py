@@ -11,6 +11,7 @@ import fdpass
 from conformance.peers.reference import ReferencePeer
 
 from .mutant import HASTY, Mutant
+from .waiters import FlushesForever, QueuesNumbers, SendsFirst, StartledByContinue, TrustsTheFlag
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -247,5 +248,52 @@ MUTANTS = (
         "nonblocking.send-to-a-stopped-receiver",
         because="recv: lost",
         system="drops-fiftieth",
+    ),
+    Mutant(
+        "WaitsForever",
+        "nonblocking.recv-from-a-stopped-sender",
+        because="recv: no answer within",
+        peer=WaitsForever,
+        timeout_scale=HASTY,
+    ),
+    Mutant(
+        "StartledByContinue",
+        "nonblocking.stopped-while-waiting",
+        because="recv: os (EINTR",
+        peer=StartledByContinue,
+    ),
+    Mutant(
+        "QueuesNumbers",
+        "nonblocking.queued-is-kept",
+        because="closing the sender's own spoiled what was queued",
+        peer=QueuesNumbers,
+    ),
+    Mutant(
+        "FlushesForever",
+        "nonblocking.flush-times-out",
+        because="flush: no answer within",
+        peer=FlushesForever,
+        timeout_scale=HASTY,
+    ),
+    Mutant(
+        "SendsFirst",
+        "nonblocking.busy-recv-times-out",
+        because="recv: no answer within",
+        peer=SendsFirst,
+        timeout_scale=HASTY,
+    ),
+    Mutant(
+        "TrustsTheFlag",
+        "nonblocking.recv-on-a-blocking-channel",
+        because="recv_nowait: no answer within",
+        peer=TrustsTheFlag,
+        timeout_scale=HASTY,
+    ),
+    Mutant(
+        "TrustsTheFlag",
+        "nonblocking.send-on-a-blocking-channel",
+        because="send: no answer within",
+        peer=TrustsTheFlag,
+        timeout_scale=HASTY,
     ),
 )

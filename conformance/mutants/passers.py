@@ -7,7 +7,9 @@ from contextlib import suppress
 
 from conformance.peers.reference import ReferencePeer
 
+from .keepers import KeepsListeners, KeepsPairs
 from .mutant import HASTY, Mutant
+from .strays import SparesTheChannel
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -150,5 +152,31 @@ MUTANTS = (
         "passers.status",
         because="O_NONBLOCK was lost on the way",
         system="toggles-passed-sockets",
+    ),
+    Mutant(
+        "one-deep",
+        "passers.nested-in-flight",
+        because="recv: lost",
+        system="one-deep",
+        timeout_scale=HASTY,
+    ),
+    Mutant(
+        "SparesTheChannel",
+        "passers.over-itself",
+        because="send: os (EINVAL",
+        peer=SparesTheChannel,
+    ),
+    Mutant(
+        "KeepsPairs",
+        "passers.cycle-is-collected",
+        because="what waits in the channel is still open",
+        peer=KeepsPairs,
+        timeout_scale=HASTY,
+    ),
+    Mutant(
+        "KeepsListeners",
+        "passers.listener",
+        because="somebody else has the socket open",
+        peer=KeepsListeners,
     ),
 )

@@ -8,8 +8,8 @@ import stat
 
 from conformance.peers.reference import ReferencePeer
 
-from .faults import Reopens, Spoiler
 from .mutant import Mutant
+from .spoilers import Reopens, Spoiler
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -77,6 +77,24 @@ class ClearsSockets(Spoiler):
         """Clear it."""
         if stat.S_ISSOCK(os.fstat(fd).st_mode):
             os.set_blocking(fd, True)
+
+
+class ClearsFiles(Spoiler):
+    """Clears O_NONBLOCK of the regular files that it receives, where it has no effect."""
+
+    def spoil(self, fd: int, passer: fdpass.Passer) -> None:  # noqa: ARG002
+        """Clear it."""
+        if stat.S_ISREG(os.fstat(fd).st_mode):
+            os.set_blocking(fd, True)
+
+
+class SetsTheChannel(ReferencePeer):
+    """Makes a channel non-blocking for sending over it, and leaves it so."""
+
+    def op_send(self, request: Request) -> object:
+        """Send without waiting, by the channel's flag."""
+        os.set_blocking(self.passer(request).fileno(), False)
+        return super().op_send(request)
 
 
 class LikeTheChannel(Spoiler):
@@ -240,5 +258,20 @@ MUTANTS = (
         "status.fork-keeps",
         because="O_NONBLOCK was lost by the fork",
         system="fork-clears-nonblock",
+    ),
+    Mutant(
+        "LikeTheChannel",
+        "status.blocking-channel",
+        because="clearing it on the channel cleared it on the pending",
+        peer=LikeTheChannel,
+    ),
+    Mutant(
+        "SetsTheChannel",
+        "status.channel-untouched",
+        because="passing has changed the status of the channel",
+        peer=SetsTheChannel,
+    ),
+    Mutant(
+        "ClearsFiles", "status.kinds", because="O_NONBLOCK was lost on the way", peer=ClearsFiles
     ),
 )

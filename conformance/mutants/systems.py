@@ -20,6 +20,7 @@ __all__ = [
     "BY_NAME",
     "FAULTY",
     "ODD",
+    "PLATFORM",
     "SOURCES",
     "TO_SELF",
     "CannotBuild",
@@ -93,6 +94,65 @@ FAULTY = (
     ),
 )
 
+PLATFORM = (
+    System("passes-cloexec", "A received descriptor is close-on-exec unasked.", "close-on-exec"),
+    System("old-number", "What is open here already is given its old number.", "identity"),
+    System("gives-again", "Bytes that follow bring the last descriptors again.", "order"),
+    System("joins-messages", "A receive runs on into the next message.", "order"),
+    System("installs-unseen", "A read leaves the descriptors open, unreported.", "leaks"),
+    System("keeps-unread", "What is unread when a socket closes stays open.", "leaks"),
+    System("keeps-cycles", "Sockets that hold one another are never closed.", "leaks"),
+    System("ignores-close", "What was received stays open when it is closed.", "leaks"),
+    System("empties-passed-sockets", "A passed socket has lost what waited in it.", "passers"),
+    System("numbers-once", "A descriptor listed twice comes under one number.", "identity"),
+    System("leaks-when-cut", "A cut message leaves a descriptor open, unreported.", "leaks"),
+    System("overstates-length", "cmsg_len of a cut message ends beyond the buffer.", "truncation"),
+    System("cries-truncation", "MSG_CTRUNC is set although nothing was cut.", "truncation"),
+    System("stays-truncated", "Once set, MSG_CTRUNC stays set on a channel.", "truncation"),
+    System("drops-beside-others", "Beside other control messages descriptors are lost.", "loss"),
+    System("drops-with-cut-data", "Where data is cut, the descriptors are lost.", "loss"),
+    System("drops-without-bytes", "Without a byte of data the descriptors are lost.", "loss"),
+    System("takes-by-look", "A look with MSG_PEEK takes the descriptors away.", "loss"),
+    System("spares-a-slot", "The last free slot of a table is never used.", "table"),
+    System("ignores-limit", "Descriptors are received beyond RLIMIT_NOFILE.", "table"),
+    System("first-control-message", "Of two arrays in a message only the first is sent.", "loss"),
+    System("drops-in-short-sends", "What does not fit at once loses its descriptors.", "loss"),
+    System("cuts-large-arrays", "Of too many descriptors the first 200 are sent.", "loss"),
+    System("keeps-refused", "A send that fails leaves a duplicate open.", "leaks"),
+    System("claims-refused", "A send that fails says that all of it went.", "loss"),
+    System("counts-for-ever", "What nobody received counts as in flight for ever.", "in-flight"),
+    System("skips-closed", "A descriptor that is not open is left out of a send.", "loss"),
+    System("takes-malformed", "Malformed control data is left out, and the bytes go.", "loss"),
+    System("rounds-up", "Half a number, and the padding behind it, are sent as one.", "identity"),
+    System("raises-sigpipe", "MSG_NOSIGNAL has no effect.", "signals"),
+    System("mutes-addressed", "A datagram to an address carries no descriptors.", "loss"),
+    System(
+        "believes-credentials", "Credentials that a sender has not are not refused.", "security"
+    ),
+    System("installs-nowhere", "What there is no room to tell of is installed.", "leaks"),
+    System("loses-after-signal", "After an interrupted receive descriptors are lost.", "loss"),
+    System("read-write", "The file is opened again, for reading and writing.", "security"),
+    System("checks-again", "What a receiver could not open itself is not delivered.", "loss"),
+    System("phantom", "A message tells of one number more, which is not open.", "identity"),
+    System("dirty-padding", "Bytes of something else are in the padding.", "security"),
+    System("writes-beyond", "A byte behind the data that came is changed.", "security"),
+    System("binds-over", "What stands at a path is replaced by who binds to it.", "endpoints"),
+    System("cuts-paths", "A path that is too long is cut off.", "endpoints"),
+    System("short-paths", "A path of more than 80 bytes is refused.", "endpoints"),
+    System("connects-to-nobody", "A connect that is refused says that it went well.", "endpoints"),
+    System("waits-anyway", "connect and accept wait although O_NONBLOCK is set.", "blocking"),
+    System("accepts-last", "Who came last is accepted first.", "order"),
+    System("accepts-once", "A listener accepts one connection and no more.", "endpoints"),
+    System(
+        "unready-listeners", "poll does not tell that somebody waits to be accepted.", "blocking"
+    ),
+    System(
+        "dies-with-listener", "Connections are shut down when their listener closes.", "endpoints"
+    ),
+    System("loses-early", "What was sent before the accept loses its descriptors.", "loss"),
+)
+"""For the checks of the platform, whose mutants show what they do."""
+
 ODD = (
     System("interrupts", "Every third call that may wait fails with EINTR.", "odd"),
     System("short-writes", "A stream takes one byte at a time.", "odd"),
@@ -113,7 +173,26 @@ ODD = (
     System("storm", "EINTR, short writes and spurious EAGAIN together.", "odd"),
 )
 
-BY_NAME = {system.name: system for system in FAULTY + ODD}
+FOR_PASSERS = frozenset(
+    {
+        "short-writes",
+        "short-reads",
+        "spurious-eagain",
+        "no-buffers",
+        "too-many-references",
+        "high-numbers",
+        "credentials-first",
+        "hides-truncation",
+        "no-peek",
+        "bsd-like",
+        "no-cloexec",
+        "storm",
+    }
+)
+"""Odd systems with which a passer has to get along, while a check of the platform may tell of them:
+they refuse what there is room for, or keep less than the platform owes."""
+
+BY_NAME = {system.name: system for system in FAULTY + PLATFORM + ODD}
 
 TO_SELF = "to-self"
 """Beside a faulty system's name: it spoils also what a process passes to itself."""

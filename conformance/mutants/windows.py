@@ -6,6 +6,7 @@ import os
 import struct
 import sys
 from importlib import import_module
+from types import SimpleNamespace
 from typing import Any
 
 from conformance.peers.reference import ReferencePeer
@@ -114,6 +115,15 @@ class EndsQuietly(WindowsPeer):  # type: ignore[misc]
         records.Endpoint._has_record = has_record
 
 
+class AcceptsAnybody(WindowsPeer):  # type: ignore[misc]
+    """Accepts who connects to the port, whatever word is said."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        loopback: Any = import_module("fdpass.backends.loopback")
+        loopback.hmac = SimpleNamespace(compare_digest=lambda *_: True)
+
+
 def _mutant(peer: type[ReferencePeer], check: str, because: str) -> Mutant:
     return Mutant(
         peer.__name__,
@@ -135,4 +145,5 @@ MUTANTS = (
     _mutant(MakesUpTheLost, "no-such-handle", "expected lost, and it succeeded"),
     _mutant(TakesAnything, "pseudo-handle", "expected not-a-passer"),
     _mutant(EndsQuietly, "half-a-record", "expected lost"),
+    _mutant(AcceptsAnybody, "without-the-word", "expected timed-out, and it succeeded"),
 )

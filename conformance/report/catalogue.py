@@ -1,4 +1,4 @@
-"""The catalogue: every requirement of the suite as plain data, and CATALOGUE.md drawn from it.
+"""The catalogue: every requirement of the suite as plain data; page.py draws CATALOGUE.md from it.
 
 Pure: it makes no system call.
 """
@@ -26,7 +26,23 @@ class Entry(TypedDict):
     each_survival: bool
     each_backend: bool
     only: str
+    subject: str
+    endangers: list[str]
 
+
+class Behaviour(TypedDict):
+    """What one system is known to do where a check looks; ``url`` may be empty."""
+
+    system: str
+    does: str
+    evidence: str
+    where: str
+    when: str
+    url: str
+
+
+HOLDS = "Holds."
+"""What a system does that is as the check asks."""
 
 # The promises in the order in which every report shows them, and in the words of the documents
 # they come from. A group that is missing here is shown by its own name, at the end.
@@ -39,15 +55,37 @@ PROMISES: dict[str, str] = {
     "table": "full descriptor table",
     "interfaces": "the interfaces",
     "windows": "handles of Windows",
+    # Of the system calls themselves, without a passer:
+    "semantics": "semantics of descriptors",
+    "kinds": "kinds of descriptors",
+    "cycles": "cycles of sockets",
+    "ancillary": "ancillary data",
+    "limits": "limits",
+    "faults": "faults",
+    "security": "security",
+    "endpoints": "endpoints",
 }
 
-_HEAD = """\
-# The catalogue
-
-Every requirement of the suite. `python -m conformance catalogue` writes this file from the checks
-in `checks/`; edit those. `python -m conformance explain ID` shows one with its source code.
-
-"""
+SENTENCES: dict[str, str] = {
+    "bidirectional": "Descriptors go both ways over one channel, also at the same time, and what "
+    "arrives is what was sent.",
+    "nonblocking": "Whoever sends or receives is held up by nobody, and nothing is lost by that.",
+    "fifo": "Descriptors are received in the order in which they were sent, each once.",
+    "status": "O_NONBLOCK, as all file status flags, outlasts fork and passing.",
+    "passers": "An end of a channel goes over a channel, and is a passer where it arrives.",
+    "table": "However full the receiver's table is, no descriptor is lost.",
+    "interfaces": "Each interface by which a system passes descriptors is there, and does it.",
+    "windows": "What is particular to DuplicateHandle, over a TCP port behind a path.",
+    "semantics": "What a received descriptor is, and which bytes it comes with.",
+    "kinds": "Every kind of descriptor arrives as what it was, and can be used.",
+    "cycles": "Sockets that are open only in one another are closed, and no others.",
+    "ancillary": "What control messages may carry, and what becomes of what finds no room.",
+    "limits": "How much a message, a queue and a table take, and how the rest is refused.",
+    "faults": "What is wrong is refused and told, and nothing is kept of it or left behind.",
+    "security": "A message brings what was sent, and nothing of the kernel or of others.",
+    "endpoints": "Paths and listeners, by which processes find one another.",
+}
+"""What a group asks, in a sentence."""
 
 
 def promise(group: str) -> str:
@@ -76,41 +114,3 @@ def sha256(entries: Sequence[Entry]) -> str:
     """Fingerprint what is asked, so that two results files can tell whether they are comparable."""
     plain = json.dumps(list(entries), sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(plain.encode()).hexdigest()
-
-
-def render(entries: Sequence[Entry]) -> str:
-    """Render CATALOGUE.md."""
-    levels = {level: sum(entry["level"] == level for entry in entries) for level in _LEVELS}
-    counts = ", ".join(f"{count} {level}" for level, count in levels.items() if count)
-    parts = [
-        _HEAD,
-        f"{len(entries)} requirements: {counts}.\n" if entries else "No requirements.\n",
-    ]
-    for group, members in grouped(entries).items():
-        parts.append(f"\n## {_capital(promise(group))} (`{group}`)\n")
-        parts += [_rendered(entry) for entry in members]
-    return "".join(parts)
-
-
-_LEVELS = ("MUST", "SHOULD", "MAY")
-
-
-def _rendered(entry: Entry) -> str:
-    lines = [f"\n### `{entry['id']}` · {entry['level']}\n", f"\n**{entry['requirement']}**\n"]
-    if entry["why"]:
-        lines.append(f"\n{entry['why'].strip()}\n")
-    lines.append(f"\n- Source: {entry['source']}\n")
-    if entry["needs"]:
-        needs = ", ".join(f"`{need}`" for need in entry["needs"])
-        lines.append(f"- Needs of the peer: {needs}\n")
-    if entry["each_survival"]:
-        lines.append("- Tried with every survival mode of the peer\n")
-    if entry["each_backend"]:
-        lines.append("- Tried with every interface the peer knows of\n")
-    if entry["only"]:
-        lines.append(f"- Of the interface `{entry['only']}` only\n")
-    return "".join(lines)
-
-
-def _capital(words: str) -> str:
-    return words[:1].upper() + words[1:]

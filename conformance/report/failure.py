@@ -13,7 +13,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from . import catalogue
+from . import catalogue, model
 from .listing import flowing
 from .screen import LOOKS, Screen
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _INDENT = 12  # columns before the words of a block
 _LINES = 20  # of a transcript; the results file has all of it
-_TITLES = {"fail": "failed", "error": "errors of the suite itself, not of the peer"}
+_TITLES = {"fail": "failed", "error": "errors of the suite itself, not of what it tries"}
 
 
 def blocks(screen: Screen, document: Document, why: Mapping[str, str]) -> list[RenderableType]:
@@ -66,14 +66,15 @@ def way(result: Result, among: Sequence[Result]) -> str:
 def again(result: Result, selection: Mapping[str, Any]) -> list[str]:
     """Give the words of the one command that repeats just this check in this variant."""
     words = ["python", "-m", "conformance", "run", "--check", result["id"]]
-    words += ["--transport", result["transport"]] if result["transport"] else []
+    of_passer = result["transport"] != model.PLATFORM
+    words += ["--transport", result["transport"]] if result["transport"] and of_passer else []
     if result["survival"] not in {"", "auto"}:
         words += ["--survival", result["survival"]]
     if result["backend"] not in {"", "none"} and selection.get("backend") == "each":
         words += ["--backend", result["backend"]]
     for option, usual in (("peer", "fdpass"), ("backend", "each"), ("launcher", "")):
         chosen = selection.get(option)
-        if chosen and chosen != usual:
+        if chosen and chosen != usual and (of_passer or option == "launcher"):
             words += [f"--{option}", str(chosen)]
     scale = selection.get("timeout_scale")
     if scale and scale != 1:
@@ -108,7 +109,7 @@ def _block(
         ("why", flowing(why.get(result["id"], ""))),
         ("source", result["source"]),
         *(
-            (f"peer {who}", _transcript(screen, lines, room))
+            ("steps" if who == model.PLATFORM else f"peer {who}", _transcript(screen, lines, room))
             for who, lines in result.get("transcript", {}).items()
         ),
     ]
@@ -118,6 +119,9 @@ def _block(
     command = Text().append("  again     ", style="dim")
     lines = _folded(again(result, document["selection"]), room)
     command.append(f"\n{' ' * _INDENT}".join(lines), style="cyan")
+    if result["transport"] == model.PLATFORM:
+        command.append("\n  program   ", style="dim")
+        command.append(f"python -m conformance repro {result['id']}", style="cyan")
     return [heading, Padding(grid, (0, 0, 0, 2)), command]
 
 

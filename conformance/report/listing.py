@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-    from .catalogue import Entry
+    from .catalogue import Behaviour, Entry
     from .screen import Screen
 
 _STYLES = {"MUST": "bold", "SHOULD": "default", "MAY": "dim"}
 
 
-def table(screen: Screen, entries: Sequence[Entry]) -> list[RenderableType]:
-    """List the requirements, promise by promise."""
+def table(screen: Screen, entries: Sequence[Entry], facts: int = 0) -> list[RenderableType]:
+    """List the requirements, promise by promise; *facts* is how many facts there are besides."""
     parts: list[RenderableType] = []
     # The same width in all groups, unless the terminal is too narrow for it.
     widest = min(max((len(entry["id"]) for entry in entries), default=0), screen.console.width // 2)
@@ -42,17 +42,30 @@ def table(screen: Screen, entries: Sequence[Entry]) -> list[RenderableType]:
             grid.add_row(f"{entry['id']:<{widest}}", level, entry["requirement"])
         parts.append(Padding(grid, (0, 0, 0, 2)))
     total = f"{len(entries)} requirements; python -m conformance explain ID tells all about one"
-    return [*parts, *([""] if parts else []), Text(total, style="dim")]
+    parts += [""] if parts else []
+    parts.append(Text(total, style="dim"))
+    if facts:
+        words = f"{facts} facts besides, which are not judged: python -m conformance facts"
+        parts.append(Text(words, style="dim"))
+    return parts
 
 
 def explained(
-    screen: Screen, entry: Entry, mutants: Sequence[str], code: str
+    screen: Screen,
+    entry: Entry,
+    mutants: Sequence[str],
+    code: str,
+    behaviours: Sequence[Behaviour] = (),
 ) -> list[RenderableType]:
-    """Tell all about one requirement; *code* is the check, *mutants* the faults it has caught."""
+    """Tell all about one requirement.
+
+    *code* is the check, *mutants* the faults it has caught, *behaviours* what systems do.
+    """
     heading = Text().append(entry["id"], style="bold").append("  ")
     heading.append(entry["level"], style=_STYLES.get(entry["level"], ""))
     heading.append(f"  {catalogue.promise(entry['group'])}", style="dim")
     proof = "\n".join(mutants) or "no mutant yet: nothing shows that this check can fail"
+    of_platform = entry["subject"] == "platform"
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column(overflow="fold")
@@ -64,12 +77,29 @@ def explained(
         ("run in", "every survival mode of the peer" if entry["each_survival"] else ""),
         ("run over", "every interface the peer knows of" if entry["each_backend"] else ""),
         ("only over", entry["only"]),
+        ("subject", "the platform: system calls alone" if of_platform else ""),
+        ("endangers", ", ".join(map(catalogue.promise, entry["endangers"]))),
+        ("known", _known(behaviours)),
         ("proven by", proof),
         ("run it", Text(f"python -m conformance run --check {entry['id']} -n 0", style="cyan")),
+        ("as a program", Text(f"python -m conformance repro {entry['id']}", style="cyan")),
     ):
         if words:
             grid.add_row(name, words)
     return [heading, Padding(grid, (0, 0, 0, 2)), "", _shown(screen, code)]
+
+
+def _known(behaviours: Sequence[Behaviour]) -> RenderableType | None:
+    """Tell what each system does, and how that is known."""
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    grid.add_column(overflow="fold")
+    grid.add_column(overflow="fold", ratio=1)
+    for it in behaviours:
+        told = Text(it["does"])
+        told.append(f"\n{it['evidence']}: {it['where']}, {it['when']}", style="dim")
+        told.append(f"\n{it['url']}" if it["url"] else "", style="dim")
+        grid.add_row(it["system"], told)
+    return grid if behaviours else None
 
 
 def _shown(screen: Screen, code: str) -> Text:

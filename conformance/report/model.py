@@ -25,6 +25,8 @@ RAN = "ran"
 VERDICTS = ("pass", "fail", "skip", "error")
 BACKENDS = ("bsd44", "bsd43", "sysv", "windows")
 TRANSPORTS = ("socketpair", "filesystem", "inherited")
+PLATFORM = "platform"
+"""The transport, and the peer, of a check of system calls alone; its backend is empty."""
 
 # The exit status of a run.
 CONFORMS, DEVIATES, USAGE, NOTHING_RAN, SUITE_FAILED = range(5)
@@ -55,9 +57,33 @@ class Result(_Result, total=False):
     transcript: dict[str, list[str]]
 
 
-class Document(TypedDict):
-    """A results file, field by field."""
+class JudgedLine(TypedDict):
+    """One line of a baseline, and what became of it."""
 
+    line: int
+    check: str
+    when: str
+    status: list[str]
+    reason: str
+    url: str
+    evidence: str
+    expires: str
+    outcome: str
+    results: int
+    wrong: list[str]
+
+
+class JudgedBaseline(TypedDict):
+    """What was known beforehand, held against what happened."""
+
+    name: str
+    sha256: str
+    as_listed: bool
+    lines: list[JudgedLine]
+    unlisted: list[dict[str, str]]
+
+
+class _Document(TypedDict):
     schema: int
     suite: dict[str, str]
     started: str
@@ -72,6 +98,12 @@ class Document(TypedDict):
     finished: bool
 
 
+class Document(_Document, total=False):
+    """A results file, field by field."""
+
+    baseline: JudgedBaseline
+
+
 def document(
     *,
     version: str,
@@ -84,12 +116,14 @@ def document(
     environment: Mapping[str, Any],
     evidence: str,
     results: Iterable[Result],
+    baseline: JudgedBaseline | None = None,
 ) -> Document:
     """Build the document of a run that came to its end.
 
     *entries* is the whole catalogue; its order is the order of the results. *started* is
     ISO 8601 in UTC, *selection* has ``complete`` besides the options, *evidence* says what the run
-    proves something of: ``ran`` of this system, else what stood between.
+    proves something of: ``ran`` of this system, else what stood between; *baseline* what became
+    of the known deviations, if there is a list of them.
     """
     order = {entry["id"]: position for position, entry in enumerate(entries)}
     in_order = sorted(
@@ -102,7 +136,7 @@ def document(
             result["survival"],
         ),
     )
-    return {
+    whole: Document = {
         "schema": SCHEMA,
         "suite": {"version": version, "catalogue_sha256": catalogue.sha256(entries)},
         "started": started,
@@ -116,6 +150,9 @@ def document(
         "summary": summary(in_order),
         "finished": True,
     }
+    if baseline is not None:
+        whole["baseline"] = baseline
+    return whole
 
 
 def summary(results: Iterable[Result]) -> dict[str, int]:
@@ -136,6 +173,17 @@ def exit_status(results: Sequence[Result]) -> int:
     if not of_must & {"pass", "fail"}:
         return NOTHING_RAN
     return DEVIATES if "fail" in of_must else CONFORMS
+
+
+def status(whole: Document) -> int:
+    """Give the exit status of a run: with a baseline, whether all was as it lists.
+
+    That takes the place of the verdict alone: a run that proved nothing did so in any case.
+    """
+    plain = exit_status(whole["results"])
+    if "baseline" not in whole or plain not in {CONFORMS, DEVIATES}:
+        return plain
+    return CONFORMS if whole["baseline"]["as_listed"] else DEVIATES
 
 
 def validate(candidate: object, name: str = "this") -> Document:

@@ -8,7 +8,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from . import catalogue, failure, model
+from . import catalogue, failure, known, model
 from .screen import duration
 
 if TYPE_CHECKING:
@@ -39,6 +39,8 @@ def show(
     parts += failure.blocks(screen, document, why or {})
     if not quiet:
         parts += skips(screen, results)
+    if "baseline" in document:
+        parts += known.section(screen, document["baseline"], quiet=quiet)
     parts += troubles(screen, broken)
     screen.show(*parts, *([] if quiet and not parts else [""]), last_line(document, broken))
 
@@ -89,6 +91,8 @@ def header(
 
 
 def _peer(subject: Mapping[str, Any], selection: Mapping[str, Any]) -> str:
+    if subject.get("name") == model.PLATFORM:
+        return "none: the checks make the system calls themselves"
     words = " ".join(str(subject.get(key, "")) for key in ("name", "version")).strip()
     words = words or str(selection.get("peer", "?"))
     if subject.get("language"):
@@ -124,14 +128,22 @@ def _python(environment: Mapping[str, Any]) -> str:
 
 
 def matrices(screen: Screen, results: Sequence[Result]) -> list[RenderableType]:
-    """Draw the promises against the transports: a table for each interface that was run."""
-    backends = list(dict.fromkeys(r["backend"] for r in results if r["verdict"] != "skip"))
-    if len(backends) < 2:
-        return ["", matrix(screen, results, "promise")]
+    """Draw the promises against the transports: a table for each interface that was run.
+
+    One more is of the platform by itself, which is tried in one way only.
+    """
+    of_platform = [result for result in results if result["transport"] == model.PLATFORM]
+    of_passer = [result for result in results if result["transport"] != model.PLATFORM]
+    backends = list(dict.fromkeys(r["backend"] for r in of_passer if r["verdict"] != "skip"))
     tables: list[RenderableType] = []
-    for backend in backends:
-        of_it = [result for result in results if result["backend"] == backend]
-        tables += ["", matrix(screen, of_it, f"promise, over {backend}")]
+    if of_passer and len(backends) < 2:
+        tables += ["", matrix(screen, of_passer, "promise")]
+    else:
+        for backend in backends:
+            of_it = [result for result in of_passer if result["backend"] == backend]
+            tables += ["", matrix(screen, of_it, f"promise, over {backend}")]
+    if of_platform:
+        tables += ["", matrix(screen, of_platform, "of the platform")]
     return tables
 
 
@@ -212,6 +224,9 @@ def last_line(document: Document, broken: Sequence[str] = ()) -> Text:
     """Say in words how the run ended."""
     results, counts = document["results"], document["summary"]
     words, style = _VERDICTS[model.SUITE_FAILED if broken else model.exit_status(results)]
+    if "baseline" in document and not broken:
+        words += known.words(document["baseline"])
+        style = _VERDICTS[model.status(document)][1]
     counted = f"{counts['pass']} passed, {counts['fail']} failed{_softer(results)}"
     counted += f", {counts['skip']} skipped"
     if counts["error"]:

@@ -15,7 +15,7 @@ import jsonschema
 import pytest
 from click.testing import CliRunner
 
-from conformance import entries
+from conformance import entries, facts
 from conformance.__main__ import cli
 from conformance.report import catalogue, model
 from conformance.requirement import catalogue as requirements
@@ -232,7 +232,7 @@ def test_4_a_fault_of_the_suite_is_no_verdict(tmp_path: Path) -> None:
 
     assert ended.returncode == 4
     assert last_line(ended).startswith("the suite itself failed: 0 passed, 0 failed")
-    assert "errors of the suite itself, not of the peer: 1" in ended.stdout
+    assert "errors of the suite itself, not of what it tries: 1" in ended.stdout
 
 
 def test_4_a_worker_that_dies_is_told(tmp_path: Path) -> None:
@@ -331,11 +331,12 @@ def test_the_list_is_grouped_by_promise() -> None:
 def test_the_list_is_there_for_programs() -> None:
     listed = json.loads(command("list", "--json").stdout)
 
-    assert listed == entries.entries()
-    assert set(listed[0]) == {
-        *("id", "group", "level", "source"),
+    assert listed == {"checks": entries.entries(), "facts": facts.entries()}
+    assert set(listed["checks"][0]) >= {
+        *("id", "group", "level", "source", "subject", "endangers"),
         *("requirement", "why", "needs", "each_survival", "each_backend", "only"),
     }
+    assert set(listed["facts"][0]) == {"id", "group", "type", "meaning", "source"}
 
 
 def test_explain_tells_all_about_one() -> None:
@@ -382,3 +383,4 @@ def test_every_group_has_its_words() -> None:
     groups = {requirement.group for requirement, _ in requirements()}
 
     assert groups <= set(catalogue.PROMISES)
+    assert set(catalogue.PROMISES) == set(catalogue.SENTENCES)

@@ -6,12 +6,12 @@ import sys
 import pytest
 
 from conformance.entries import entries
-from conformance.mutants import for_check, systems
+from conformance.mutants import for_check, page, systems
 from conformance.mutants.__main__ import _verdict
 from conformance.mutants.catalogue import MUTANTS
-from conformance.mutants.faults import Spoiler
 from conformance.mutants.grounds import Grounds
 from conformance.mutants.mutant import Mutant
+from conformance.mutants.spoilers import Spoiler
 from conformance.mutants.trial import CAUGHT, NOT_TRIED, OTHERWISE, SURVIVED, Trial, try_mutant
 from conformance.report.screen import Screen
 
@@ -28,14 +28,25 @@ def _trial(outcome: str) -> Trial:
 # -- the catalogue
 
 
-def test_every_must_has_a_mutant() -> None:
-    without = [
-        entry["id"]
-        for entry in entries()
-        if entry["level"] == "MUST" and not for_check(entry["id"])
-    ]
+def test_every_must_and_every_should_has_a_mutant() -> None:
+    assert [entry["id"] for entry in page.holes(entries(), MUTANTS)] == []
 
-    assert without == []
+
+def test_a_check_without_a_mutant_is_a_hole() -> None:
+    left = [mutant for mutant in MUTANTS if mutant.check != _ANY]
+
+    assert next(entry["id"] for entry in page.holes(entries(), left)) == _ANY
+    assert "**Holes: none.**" in page.render(entries()[:1], MUTANTS, systems.ODD)
+    assert f"- [`{_ANY}`](CATALOGUE.md#bidirectionalfirst-to-second) MUST\n" in page.render(
+        entries()[:1], left, systems.ODD
+    )
+
+
+def test_the_page_has_every_mutant_and_every_odd_system() -> None:
+    text = page.render(entries(), MUTANTS, systems.ODD)
+
+    names = [mutant.name for mutant in MUTANTS] + [system.name for system in systems.ODD]
+    assert [name for name in names if f"`{name}`" not in text] == []
 
 
 def test_every_mutant_is_for_a_check_that_exists() -> None:
@@ -47,7 +58,8 @@ def test_every_mutant_is_for_a_check_that_exists() -> None:
 def test_every_faulty_system_has_to_be_caught() -> None:
     named = {mutant.system for mutant in MUTANTS}
 
-    assert [system.name for system in systems.FAULTY if system.name not in named] == []
+    faulty = systems.FAULTY + systems.PLATFORM
+    assert [system.name for system in faulty if system.name not in named] == []
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: f"{mutant.name}-{mutant.check}")

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 import jsonschema
 import pytest
 
-from conformance.report import catalogue, failure, model, shape, terminal
+from conformance.report import catalogue, failure, listing, model, page, shape, terminal
 from conformance.report.progress import NORMAL, QUIET, VERBOSE, Watch
 from conformance.report.screen import Screen, duration
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conformance.report.catalogue import Entry
+    from conformance.report.catalogue import Behaviour, Entry
     from conformance.report.model import Document, Result
 
 
@@ -38,6 +38,8 @@ def entry(name: str = "fifo.order", level: str = "MUST", **other: Any) -> Entry:
         "each_survival": False,
         "each_backend": False,
         "only": "",
+        "subject": "passer",
+        "endangers": [],
     }
     made.update(other)  # type: ignore[typeddict-item]
     return made
@@ -255,7 +257,7 @@ def test_our_own_validator_refuses_what_jsonschema_refuses(change: dict[str, Any
 
 
 def test_a_field_of_a_later_version_is_no_reason_to_refuse() -> None:
-    whole = {**document(result()), "baseline": {"path": "x"}}
+    whole = {**document(result()), "weather": {"path": "x"}}
 
     assert model.validate(whole)["finished"]
 
@@ -468,24 +470,65 @@ def test_times_are_written_as_people_say_them() -> None:
 # -- the catalogue ------------------------------------------------------------------------------
 
 
+_HOLDS: Behaviour = {
+    "system": "Linux",
+    "does": "Holds.",
+    "evidence": "measured",
+    "where": "a machine",
+    "when": "2026-11",
+    "url": "",
+}
+
+
 def test_the_catalogue_is_grouped_by_promise() -> None:
-    text = catalogue.render(
+    text = page.render(
         [
-            entry("later.thing", "MAY"),
+            entry("later.thing", "MAY", subject="platform"),
             entry("table.full", needs=["fill"], each_survival=True),
             entry("bidirectional.both"),
         ]
     )
 
     headings = [line for line in text.splitlines() if line.startswith("## ")]
-    assert headings == [
-        "## Bidirectional (`bidirectional`)",
-        "## Full descriptor table (`table`)",
-        "## Later (`later`)",
-    ]
+    assert headings == ["## Contents", "## Bidirectional", "## Full descriptor table", "## Later"]
     assert "3 requirements: 2 MUST, 1 MAY." in text
-    assert "### `table.full` · MUST\n\n**Descriptors arrive in order.**\n" in text
+    assert "**Of a platform.** Tried with system calls alone" in text
+    assert "- [Later](#later) (`later`): 1 MAY.\n" in text
+    row = "| [`table.full`](#tablefull) | MUST | passer | Descriptors arrive in order. |\n"
+    assert row in text
+    assert "### `table.full`\n\nMUST. **Descriptors arrive in order.**\n" in text
     assert "- Source: unix(7)\n- Needs of the peer: `fill`\n" in text
+
+
+def test_the_catalogue_tells_what_systems_do() -> None:
+    odd: Behaviour = {
+        **_HOLDS,
+        "system": "BSD",
+        "does": "Says EMSGSIZE.",
+        "evidence": "documented",
+        "where": "its source",
+        "url": "https://example.org/source",
+    }
+    sandbox: Behaviour = {**_HOLDS, "system": "gVisor"}
+    told = (_HOLDS, sandbox, odd)
+    text = page.render([entry()], {"fifo.order": told}, {"fifo.order": ["Swapper"]})
+
+    assert "- Holds, measured: Linux, gVisor\n" in text
+    source = "[its source](https://example.org/source)"
+    assert f"- BSD: Says EMSGSIZE. (documented: {source}, 2026-11)\n" in text
+    assert f"| BSD | documented | {source} | 2026-11 | 1 |\n" in text
+    assert "- Must catch: [`Swapper`](MUTANTS.md#fifo-ordering)\n" in text
+
+
+def test_a_requirement_is_explained_with_what_systems_do(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    screen = Screen(plain=True)
+    screen.show(*listing.explained(screen, entry(), ["Swapper: Swaps."], "", [_HOLDS]))
+
+    said = capsys.readouterr().out
+    assert re.search(r"known +Linux +Holds\.\n +measured: a machine, 2026-11\n", said)
+    assert re.search(r"proven by +Swapper: Swaps\.\n", said)
 
 
 def test_the_fingerprint_changes_with_what_is_asked() -> None:

@@ -45,7 +45,23 @@ def test_a_mark_says_what_is_asked(mark: Any, level: str) -> None:
         "each_survival": True,
         "each_backend": False,
         "only": "",
+        "subject": "passer",
+        "endangers": [],
     }
+
+
+def test_a_check_of_the_platform_names_what_it_endangers() -> None:
+    def mark(**words: Any) -> Any:
+        return must("semantics.some", "a source", **words)(documented("What holds."))
+
+    requirement = mark(subject="platform", endangers=("fifo",)).requirement
+
+    assert requirement.of_platform
+    assert requirement.entry()["endangers"] == ["fifo"]
+    with pytest.raises(ValueError, match="there is no promise 'luck'"):
+        mark(subject="platform", endangers=("luck",))
+    with pytest.raises(ValueError, match="expected a subject of passer, platform"):
+        mark(subject="kernel")
 
 
 @pytest.mark.parametrize("id_", ["order", "Fifo.order", "fifo.order_kept", "fifo.", "1.2"])
@@ -77,7 +93,14 @@ def test_every_check_has_a_requirement() -> None:
 
 
 def test_every_promise_has_a_must() -> None:
-    assert {it.group for it, _ in catalogue() if it.level == "MUST"} == set(checks.MODULES)
+    promised = set(checks.MODULES) - set(checks.PLATFORM)
+
+    assert {it.group for it, _ in catalogue() if it.level == "MUST"} >= promised
+
+
+def test_a_group_is_of_one_subject() -> None:
+    assert {it.group for it, _ in catalogue() if it.of_platform} == set(checks.PLATFORM)
+    assert {it.group for it, _ in catalogue()} == set(checks.MODULES)
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.stem))

@@ -232,7 +232,8 @@ def test_what_a_process_passes_to_itself_is_spoiled_only_on_demand(library: Path
 def test_every_system_of_the_list_has_a_case_here() -> None:
     assert {name for name, _, _ in FAULTS} == {system.name for system in systems.FAULTY}
     assert {name for name, _, _ in ODD} == {system.name for system in systems.ODD}
-    assert len(systems.BY_NAME) == len(systems.FAULTY) + len(systems.ODD)
+    listed = systems.FAULTY + systems.PLATFORM + systems.ODD
+    assert len(systems.BY_NAME) == len(listed)
 
 
 def test_the_library_knows_the_list_and_nothing_else(library: Path) -> None:

@@ -43,9 +43,13 @@ static ssize_t receive(int fd, struct msghdr *message, int flags)
     int passed = flags & ~(quirk(NO_CLOEXEC) ? MSG_CMSG_CLOEXEC : 0);
     ssize_t got;
     do {
-        got = blind ? blind_peek(fd, message, passed) : REAL(recvmsg)(fd, message, passed);
+        got = blind                  ? blind_peek(fd, message, passed)
+              : quirk(IGNORES_LIMIT) ? receive_beyond_limit(fd, message, passed)
+                                     : REAL(recvmsg)(fd, message, passed);
     } while (got < 0 && errno == EAGAIN && quirk(RECEIVE_BLOCKS) && room &&
              REAL(poll)(&one, 1, -1) == 1);
+    if (got > 0 && room && quirk(JOINS_MESSAGES) && !(flags & MSG_PEEK))
+        got = run_on(fd, message, got, passed, room);
     if (got >= 0 && !blind && !deliver(fd, message, got, passed, room))
         return -1;
     return got;
@@ -69,7 +73,11 @@ ssize_t recvmsg(int fd, struct msghdr *message, int flags)
         cut.msg_iov = &first;
         cut.msg_iovlen = 1;
     }
+    if (wrong(INSTALLS_NOWHERE) && tells_nothing(message))
+        install_unseen(fd);
     ssize_t got = receive(fd, &cut, flags);
+    if (got < 0 && errno == EINTR && wrong(LOSES_AFTER_SIGNAL))
+        notice(fd)->interrupted = true;
     message->msg_namelen = cut.msg_namelen;
     message->msg_controllen = cut.msg_controllen;
     message->msg_flags = cut.msg_flags;
@@ -100,6 +108,8 @@ ssize_t read(int fd, void *data, size_t size)
         return -1;
     if (!is_channel(fd))
         return REAL(read)(fd, data, size);
+    if (quirk(JOINS_MESSAGES | INSTALLS_UNSEEN))
+        return taken(fd, read_message(fd, data, size), 0);
     return taken(fd, REAL(read)(fd, data, short_read(fd, size, 0)), 0);
 }
 
@@ -138,6 +148,11 @@ ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
     if (refused(fd, sending.nonblocking))
         return -1;
     shorten(&sending);
+    if (wrong(TAKES_MALFORMED) && is_malformed(message)) {
+        sending.message.msg_control = NULL;
+        sending.message.msg_controllen = 0;
+        return REAL(sendmsg)(fd, &sending.message, flags);
+    }
     if (!rights_take(message, &sending.rights))
         return REAL(sendmsg)(fd, &sending.message, flags);
     dawdle();
@@ -182,26 +197,35 @@ int accept4(int fd, struct sockaddr *name, socklen_t *room, int flags)
 {
     if (active && interrupted(fd))
         return -1;
-    return inherit(fd, REAL(accept4)(fd, name, room, flags));
+    return inherit(fd, wrong(ACCEPTING) ? accept_wrongly(fd, name, room, flags)
+                                        : REAL(accept4)(fd, name, room, flags));
 }
 
 int accept(int fd, struct sockaddr *name, socklen_t *room)
 {
     if (active && interrupted(fd))
         return -1;
-    return inherit(fd, REAL(accept)(fd, name, room));
+    return inherit(fd, wrong(ACCEPTING) ? accept_wrongly(fd, name, room, 0)
+                                        : REAL(accept)(fd, name, room));
 }
 
 /* An interrupted connect goes on by itself (XSH connect, EINTR): here it is done already. */
 int connect(int fd, const struct sockaddr *name, socklen_t room)
 {
-    int result = REAL(connect)(fd, name, room);
+    int result = wrong(CONNECTING) ? connect_wrongly(fd, name, room)
+                                   : REAL(connect)(fd, name, room);
     return result == 0 && is_channel(fd) && interrupted(fd) ? -1 : result;
 }
 
 int close(int fd)
 {
     bool channel = active && is_owner() && is_channel(fd);
+    if (channel)
+        listener_closing(fd);
+    if (quirk(IGNORES_CLOSE) && was_received(fd))
+        return 0;
+    if (channel && quirk(KEEPS_UNREAD | KEEPS_CYCLES))
+        keep_unread(fd);
     if (channel || (quirk(CLOSE_KILLS) && is_owner())) {
         int error = errno;
         lock();

@@ -43,12 +43,24 @@ static void spoil(struct delivery *delivery)
             if (chosen[i]->deliver && applies(chosen[i], delivery->channel))
                 chosen[i]->deliver(delivery);
     }
-    if (!delivery->channel->own)
+    if (even_own || !delivery->channel->own)
         mark_arrived(delivery);
     if (message->msg_control)
         rights_put(message, delivery->room, &delivery->rights);
+    overstate_length(delivery);
+    spill(delivery);
     message->msg_flags &= ~MSG_CTRUNC;
     message->msg_flags |= delivery->cut ? MSG_CTRUNC : 0;
+}
+
+/* Bytes without descriptors have come. */
+static void follow(struct delivery *delivery)
+{
+    for (int i = 0; chosen[i]; i++)
+        if (chosen[i]->plain && applies(chosen[i], delivery->channel))
+            chosen[i]->plain(delivery);
+    if (delivery->rights.count && delivery->message->msg_control)
+        rights_put(delivery->message, delivery->room, &delivery->rights);
 }
 
 /* A message, or a look at one, has come: spoil it. False: the call fails, errno says why. */
@@ -59,6 +71,7 @@ bool deliver(int fd, struct msghdr *message, ssize_t got, int flags, size_t room
                                 .room = room,
                                 .peek = flags & MSG_PEEK,
                                 .cloexec = flags & MSG_CMSG_CLOEXEC,
+                                .bytes = got > 0 ? (size_t)got : 0,
                                 .cut = message->msg_flags & MSG_CTRUNC};
     lock();
     struct channel *channel = delivery.channel = channel_of(fd);
@@ -68,6 +81,8 @@ bool deliver(int fd, struct msghdr *message, ssize_t got, int flags, size_t room
         channel->head = true;
         channel->seen = count > channel->seen ? count : channel->seen;
         spoil(&delivery);
+    } else if (got > 0) {
+        follow(&delivery);
     }
     if (got > 0 && !delivery.peek && channel->head)
         channel_consumed(channel);
@@ -189,6 +204,14 @@ void give_read_only(struct delivery *delivery)
     for (int i = 0; i < delivery->rights.count; i++) {
         int fd = delivery->rights.fds[i], status = fcntl(fd, F_GETFL);
         reopen(fd, O_RDONLY, status & ~O_ACCMODE, delivery->cloexec);
+    }
+}
+
+void give_read_write(struct delivery *delivery)
+{
+    for (int i = 0; i < delivery->rights.count; i++) {
+        int fd = delivery->rights.fds[i], status = fcntl(fd, F_GETFL);
+        reopen(fd, O_RDWR, status & ~O_ACCMODE, delivery->cloexec);
     }
 }
 

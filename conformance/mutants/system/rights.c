@@ -18,13 +18,15 @@ static bool is_rights(const struct cmsghdr *part)
 bool rights_take(const struct msghdr *message, struct bundle *rights)
 {
     rights->count = 0;
-    if (!message->msg_control)
+    if (is_nowhere(message->msg_control))
         return false;
     struct msghdr walked = *message;
+    size_t end = (size_t)message->msg_control + message->msg_controllen;
     for (struct cmsghdr *part = CMSG_FIRSTHDR(&walked); part; part = CMSG_NXTHDR(&walked, part)) {
         if (!is_rights(part) || part->cmsg_len < CMSG_LEN(0))
             continue;
-        size_t bytes = part->cmsg_len - CMSG_LEN(0);
+        size_t bytes = part->cmsg_len - CMSG_LEN(0), there = end - (size_t)CMSG_DATA(part);
+        bytes = bytes < there ? bytes : there;
         size_t left = sizeof rights->fds - sizeof(int) * (size_t)rights->count;
         bytes = bytes < left ? bytes : left;
         memcpy(rights->fds + rights->count, CMSG_DATA(part), bytes);

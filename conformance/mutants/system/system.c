@@ -93,6 +93,91 @@ static const struct fault FAULTS[] = {
     /* macOS, close soon after send (node-v0.x 7512, libuv 2476). */
     {"not-held-in-flight", .deliver = give_dead, .sent = remember_sent, .quirks = CLOSE_KILLS},
 
+    /* For the checks of the platform, whose mutants show them. */
+    /* Descriptor flags travel with nobody: FreeBSD's unix(4) has to say so. */
+    {"passes-cloexec", .deliver = set_cloexec},
+    /* No system is known to: it is what "a duplicate" in FreeBSD's unix(4) excludes. */
+    {"old-number", .deliver = give_old_number},
+    /* WSL1 gives a descriptor again with each part of its message (microsoft/WSL 6490). */
+    {"gives-again", .deliver = remember_received, .plain = give_last_again},
+    /* As gVisor does in a read, and Linux with plain bytes and the message behind them. */
+    {"joins-messages", .quirks = JOINS_MESSAGES},
+    /* As XNU's source reads (soreceive_ctl): it is installed before anybody asks for room. */
+    {"installs-unseen", .quirks = INSTALLS_UNSEEN},
+    /* gVisor, where the sending end stays open: the check semantics.receiver-closes. */
+    {"keeps-unread", .quirks = KEEPS_UNREAD},
+    /* A count of references alone, as gVisor has: the checks cycles.*. */
+    {"keeps-cycles", .quirks = KEEPS_CYCLES},
+    /* A close that is put off: the locks of a file are still held after it. */
+    {"ignores-close", .deliver = note_received, .quirks = IGNORES_CLOSE},
+    /* The search for unreachable sockets empties a live one (CVE-2021-0920). */
+    {"empties-passed-sockets", .deliver = empty_sockets},
+    /* No system is known to: it is how brokers keep descriptors, one for each file. */
+    {"numbers-once", .deliver = number_once},
+    /* macOS installs them all, and then cuts the message (bun 37427, CPython 80931). */
+    {"leaks-when-cut", .deliver = leak_when_cut},
+    /* macOS leaves cmsg_len as it was (rustix 1683). */
+    {"overstates-length", .deliver = overstate},
+    {"cries-truncation", .deliver = cry_cut},
+    {"stays-truncated", .deliver = stay_cut},
+    /* Credentials come too, and who looks for descriptors finds these (pesign 69). */
+    {"drops-beside-others", .deliver = lose_beside},
+    {"drops-with-cut-data", .deliver = lose_with_cut_data},
+    /* As Linux does on streams: unix(7), at least one byte of real data. */
+    {"drops-without-bytes", .deliver = lose_without_bytes},
+    {"takes-by-look", .deliver = take_by_look},
+    {"spares-a-slot", .deliver = spare_a_slot},
+    /* What FreeBSD's unix_passfd_test, send_a_lot, is there to catch. */
+    {"ignores-limit", .quirks = IGNORES_LIMIT},
+    /* NetBSD, OpenBSD and DragonFly deliver those of one control message (CPython 154239). */
+    {"first-control-message", .refuses = send_first_part},
+    {"drops-in-short-sends", .refuses = send_without_rights},
+    {"cuts-large-arrays", .refuses = send_first_many},
+    {"keeps-refused", .sent = keep_refused},
+    {"claims-refused", .sent = claim_refused},
+    /* Linux counts the descriptors of a user in flight since 4.5: here it never counts down. */
+    {"counts-for-ever", .deliver = land, .refuses = count_in_flight, .sent = take_off},
+
+    /* What is refused, and what is nobody's business. */
+    /* A cast of -1 to an index, and a loop that goes on: PHP passed descriptor 0 (php-src 22338). */
+    {"skips-closed", .refuses = skip_closed},
+    /* As Linux treats control data on TCP, and where the level is unknown. */
+    {"takes-malformed", .wrongs = TAKES_MALFORMED},
+    /* A length that counts the padding sends descriptor 0 too (mozilla/audioipc 9). */
+    {"rounds-up", .refuses = round_up},
+    /* Systems before POSIX.1-2008, which have no MSG_NOSIGNAL. */
+    {"raises-sigpipe", .refuses = raise_sigpipe},
+    {"mutes-addressed", .refuses = mute_addressed},
+    /* NetBSD's uipc_usrreq.c refuses them so that none is forged. */
+    {"believes-credentials", .refuses = believe_credentials},
+    /* What FreeBSD's unix_passfd_test, copyout_rights_error, is there to catch. */
+    {"installs-nowhere", .wrongs = INSTALLS_NOWHERE},
+    {"loses-after-signal", .loses = interrupted_before, .wrongs = LOSES_AFTER_SIGNAL},
+    /* /proc/self/fd gives what its user may open, not what was passed. */
+    {"read-write", .deliver = give_read_write},
+    /* OpenBSD and NetBSD do so for directories outside of a chroot. */
+    {"checks-again", .deliver = check_again},
+    /* macOS gives numbers beyond those it has installed (rustix 1683). */
+    {"phantom", .deliver = add_phantom},
+    /* A buffer that was not cleared before it was copied out. */
+    {"dirty-padding", .wrongs = DIRTY_PADDING},
+    {"writes-beyond", .wrongs = WRITES_BEYOND},
+
+    /* Endpoints. */
+    /* Servers that unlink before they bind, whoever listens there. */
+    {"binds-over", .wrongs = BINDS_OVER},
+    /* strncpy into sun_path: another path than was asked for. */
+    {"cuts-paths", .wrongs = CUTS_PATHS},
+    {"short-paths", .wrongs = SHORT_PATHS},
+    {"connects-to-nobody", .wrongs = CONNECTS_TO_NOBODY},
+    {"waits-anyway", .wrongs = WAITS_ANYWAY},
+    {"accepts-last", .wrongs = ACCEPTS_LAST},
+    {"accepts-once", .wrongs = ACCEPTS_ONCE},
+    {"unready-listeners", .wrongs = UNREADY_LISTENERS},
+    /* An attached stream comes loose when its server goes (fattach). */
+    {"dies-with-listener", .wrongs = DIES_WITH_LISTENER},
+    {"loses-early", .loses = sent_early, .wrongs = NOTES_EARLY},
+
     /* Odd and correct: a passer has to live with all of these. */
     {"interrupts", .always = true, .quirks = INTERRUPTS},
     {"short-writes", .always = true, .quirks = SHORT_WRITES},
@@ -127,7 +212,7 @@ enum { KNOWN = sizeof FAULTS / sizeof *FAULTS };
 const struct fault *chosen[KNOWN + 1];
 bool active, even_own;
 
-static unsigned quirks;
+static unsigned quirks, wrongs;
 static pid_t owner;
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 
@@ -152,6 +237,7 @@ static void choose(const char *name)
             if (count < KNOWN)
                 chosen[count++] = &FAULTS[i];
             quirks |= FAULTS[i].quirks;
+            wrongs |= FAULTS[i].wrongs;
             return;
         }
     complain(name);
@@ -173,6 +259,11 @@ __attribute__((constructor)) static void start(void)
 bool quirk(enum quirk one)
 {
     return quirks & one;
+}
+
+bool wrong(enum wrong one)
+{
+    return wrongs & one;
 }
 
 /* Whether it is this oddity's turn: on every so many-th asking in this process. */

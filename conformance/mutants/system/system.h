@@ -12,6 +12,7 @@
 #define _GNU_SOURCE
 
 #include <dlfcn.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -55,6 +56,33 @@ enum quirk {
     IGNORES_DONTWAIT = 1 << 15,
     LATE_READINESS = 1 << 16,
     CLOSE_KILLS = 1 << 17,
+    JOINS_MESSAGES = 1 << 18,
+    INSTALLS_UNSEEN = 1 << 19,
+    KEEPS_UNREAD = 1 << 20,
+    KEEPS_CYCLES = 1 << 21,
+    IGNORES_LIMIT = 1 << 22,
+    IGNORES_CLOSE = 1 << 23,
+};
+
+/* The same for the checks of the platform: misbehaving.c and listening.c; a bit each. */
+enum wrong {
+    TAKES_MALFORMED = 1 << 0,
+    INSTALLS_NOWHERE = 1 << 1,
+    LOSES_AFTER_SIGNAL = 1 << 2,
+    DIRTY_PADDING = 1 << 3,
+    WRITES_BEYOND = 1 << 4,
+    BINDS_OVER = 1 << 5,
+    CUTS_PATHS = 1 << 6,
+    SHORT_PATHS = 1 << 7,
+    CONNECTS_TO_NOBODY = 1 << 8,
+    WAITS_ANYWAY = 1 << 9,
+    ACCEPTS_LAST = 1 << 10,
+    ACCEPTS_ONCE = 1 << 11,
+    UNREADY_LISTENERS = 1 << 12,
+    DIES_WITH_LISTENER = 1 << 13,
+    NOTES_EARLY = 1 << 14,
+    CONNECTING = WAITS_ANYWAY | CONNECTS_TO_NOBODY,
+    ACCEPTING = WAITS_ANYWAY | ACCEPTS_LAST | ACCEPTS_ONCE | NOTES_EARLY,
 };
 
 /* Descriptors that travel together. */
@@ -74,6 +102,10 @@ struct channel {
     unsigned sent;        /* messages with descriptors, sent */
     bool arrived;         /* this socket came as a passed descriptor */
     bool stuck;           /* nothing will ever be received again */
+    bool was_cut;         /* a message was */
+    bool interrupted;     /* a receive was ended by a signal */
+    bool accepted;        /* this listener has accepted somebody */
+    bool early;           /* something waited here when it was accepted */
     /* of the message at the head of the queue: */
     bool head; /* a peek has shown it */
     bool judged, lost;
@@ -93,6 +125,8 @@ struct delivery {
     bool first; /* its descriptors are visible for the first time */
     bool cut;   /* MSG_CTRUNC */
     struct bundle rights;
+    size_t bytes;    /* of data */
+    int overstated;  /* descriptors that cmsg_len counts and nobody gave */
     int error; /* not 0: what the call fails with */
 };
 
@@ -112,9 +146,10 @@ struct sending {
 struct fault {
     const char *name;
     bool always; /* also on messages that a process sends to itself */
-    unsigned quirks;
+    unsigned quirks, wrongs;
     bool (*loses)(const struct delivery *);
     void (*deliver)(struct delivery *);
+    void (*plain)(struct delivery *); /* where a message has no descriptors */
     bool (*refuses)(struct sending *);
     void (*sent)(struct sending *);
 };
@@ -123,6 +158,7 @@ struct fault {
 extern PRIVATE const struct fault *chosen[];
 extern PRIVATE bool active, even_own;
 PRIVATE bool quirk(enum quirk one);
+PRIVATE bool wrong(enum wrong one);
 PRIVATE bool turn(enum quirk one, unsigned every);
 PRIVATE void lock(void);
 PRIVATE void unlock(void);
@@ -175,6 +211,7 @@ PRIVATE void reverse_array(struct delivery *delivery);
 PRIVATE void give_null(struct delivery *delivery);
 PRIVATE void give_reopened(struct delivery *delivery);
 PRIVATE void give_read_only(struct delivery *delivery);
+PRIVATE void give_read_write(struct delivery *delivery);
 PRIVATE void leak(struct delivery *delivery);
 PRIVATE void leak_once(struct delivery *delivery);
 PRIVATE void leak_when_full(struct delivery *delivery);
@@ -197,6 +234,7 @@ PRIVATE void deliver_late(struct delivery *delivery);
 /* sending.c */
 PRIVATE ssize_t send_message(struct sending *sending);
 PRIVATE void sent_closing(int fd);
+PRIVATE int another_copy(int fd);
 PRIVATE bool mute_sent(struct sending *sending);
 PRIVATE bool no_slot_to_send(struct sending *sending);
 PRIVATE bool no_buffers(struct sending *sending);
@@ -206,5 +244,61 @@ PRIVATE void leak_refused(struct sending *sending);
 PRIVATE void deny_sent(struct sending *sending);
 PRIVATE void claim_sent(struct sending *sending);
 PRIVATE void remember_sent(struct sending *sending);
+
+/* descriptions.c */
+PRIVATE void set_cloexec(struct delivery *delivery);
+PRIVATE void give_old_number(struct delivery *delivery);
+PRIVATE void remember_received(struct delivery *delivery);
+PRIVATE void give_last_again(struct delivery *delivery);
+PRIVATE void empty_sockets(struct delivery *delivery);
+PRIVATE ssize_t run_on(int fd, struct msghdr *message, ssize_t got, int flags, size_t room);
+PRIVATE ssize_t read_message(int fd, void *data, size_t size);
+PRIVATE void keep_unread(int fd);
+PRIVATE void note_received(struct delivery *delivery);
+PRIVATE bool was_received(int fd);
+
+/* control.c */
+PRIVATE void number_once(struct delivery *delivery);
+PRIVATE void leak_when_cut(struct delivery *delivery);
+PRIVATE void overstate(struct delivery *delivery);
+PRIVATE void overstate_length(const struct delivery *delivery);
+PRIVATE void cry_cut(struct delivery *delivery);
+PRIVATE void stay_cut(struct delivery *delivery);
+PRIVATE void lose_beside(struct delivery *delivery);
+PRIVATE void lose_with_cut_data(struct delivery *delivery);
+PRIVATE void lose_without_bytes(struct delivery *delivery);
+PRIVATE void take_by_look(struct delivery *delivery);
+PRIVATE void spare_a_slot(struct delivery *delivery);
+PRIVATE void land(struct delivery *delivery);
+PRIVATE bool send_first_part(struct sending *sending);
+PRIVATE bool send_without_rights(struct sending *sending);
+PRIVATE bool send_first_many(struct sending *sending);
+PRIVATE bool count_in_flight(struct sending *sending);
+PRIVATE void take_off(struct sending *sending);
+PRIVATE void keep_refused(struct sending *sending);
+PRIVATE void claim_refused(struct sending *sending);
+PRIVATE ssize_t receive_beyond_limit(int fd, struct msghdr *message, int flags);
+
+/* misbehaving.c */
+PRIVATE bool skip_closed(struct sending *sending);
+PRIVATE bool is_malformed(const struct msghdr *message);
+PRIVATE bool round_up(struct sending *sending);
+PRIVATE bool raise_sigpipe(struct sending *sending);
+PRIVATE bool mute_addressed(struct sending *sending);
+PRIVATE bool believe_credentials(struct sending *sending);
+PRIVATE bool is_nowhere(const void *address);
+PRIVATE bool tells_nothing(const struct msghdr *message);
+PRIVATE void install_unseen(int fd);
+PRIVATE bool interrupted_before(const struct delivery *delivery);
+PRIVATE bool sent_early(const struct delivery *delivery);
+PRIVATE void check_again(struct delivery *delivery);
+PRIVATE void add_phantom(struct delivery *delivery);
+PRIVATE void spill(const struct delivery *delivery);
+
+/* listening.c */
+PRIVATE int connect_wrongly(int fd, const struct sockaddr *name, socklen_t size);
+PRIVATE int accept_wrongly(int fd, struct sockaddr *name, socklen_t *size, int options);
+PRIVATE int poll_listeners(struct pollfd *fds, nfds_t count, int timeout);
+PRIVATE void listener_closing(int fd);
 
 #endif

@@ -100,6 +100,8 @@ int poll(struct pollfd *fds, nfds_t count, int timeout)
         if (poll_falsely(fds, count))
             return 1;
     }
+    if (wrong(UNREADY_LISTENERS))
+        return poll_listeners(fds, count, timeout);
     if (quirk(LATE_READINESS))
         return poll_late(fds, count, timeout);
     return REAL(poll)(fds, count, timeout);

@@ -1,0 +1,228 @@
+"""Kinds: which descriptors can be passed; each is used after it has come.
+
+Which of the rest a system passes (event queues, timers, semaphores and the like) is a fact:
+``python -m conformance facts``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from conformance.requirement import should
+
+if TYPE_CHECKING:
+    from conformance.platform.script import Script
+    from conformance.platform.steps import Fd
+
+_ANY = "FreeBSD unix(4): any valid descriptor may be sent in a message"
+_MEMORY = "XNU fg_sendable: files, sockets, pipes and shared memory objects can be sent"
+
+
+def _pass(s: Script, fd: Fd) -> Fd:
+    """Pass a descriptor; what came is of the same file."""
+    a, b = s.socketpair()
+    s.send(a, b"x", [fd])
+    came = s.recv(b, 1)
+    same = s.same_file(came.fd(), fd)
+    s.expect(same, True, "what came is another file")
+    return came.fd()
+
+
+@should("kinds.directory", _ANY, subject="platform", endangers=("bidirectional",))
+def test_directory(s: Script) -> None:
+    """A directory can be passed, and files can be opened from it."""
+    root = s.directory()
+
+    came = _pass(s, root)
+    opened = s.open_at(came, "dev/null")
+
+    s.expect(opened.errno, "", "from the directory that came no file can be opened")
+    null = s.null()
+    same = s.same_file(opened, null)
+    s.expect(same, True, "from the directory that came another file was opened")
+
+
+@should("kinds.device", _ANY, subject="platform", endangers=("bidirectional",))
+def test_device(s: Script) -> None:
+    """A character device can be passed, and read."""
+    root = s.directory()
+    zero = s.open_at(root, "dev/zero")
+    s.need(zero.errno.equals(""), "a device /dev/zero")
+
+    came = _pass(s, zero)
+    zeros = s.read(came, 2)
+
+    s.expect(zeros.data, b"\0\0", "the device that came gave other bytes")
+
+
+@should("kinds.pipe", _ANY, subject="platform", endangers=("bidirectional", "fifo"))
+def test_pipe(s: Script) -> None:
+    """Both ends of a pipe can be passed; the last close of one is the end of file."""
+    read_end, write_end = s.pipe()
+
+    reading = _pass(s, read_end)
+    writing = _pass(s, write_end)
+    s.close(read_end)
+    s.close(write_end)
+    s.write(writing, b"through")
+    s.close(writing)
+    heard = s.read(reading, 10)
+    ended = s.eof(reading)
+
+    s.expect(heard.data, b"through", "the pipe that came has other bytes")
+    s.expect(ended, True, "the pipe that came has no end")
+
+
+@should("kinds.fifo", _ANY, subject="platform", endangers=("bidirectional",))
+def test_fifo(s: Script) -> None:
+    """Both ends of a FIFO can be passed."""
+    read_end, write_end = s.named_pipe()
+
+    reading = _pass(s, read_end)
+    writing = _pass(s, write_end)
+    s.write(writing, b"through")
+    heard = s.read(reading, 10)
+
+    s.expect(heard.data, b"through", "the FIFO that came has other bytes")
+
+
+@should("kinds.terminal", _ANY, subject="platform", endangers=("bidirectional",))
+def test_terminal(s: Script) -> None:
+    """Both ends of a pseudo terminal can be passed, and it is still one.
+
+    A line that is typed at its master is read at its slave: by the terminal's own rules.
+    """
+    master, slave = s.pty()
+
+    keyboard = _pass(s, master)
+    screen = _pass(s, slave)
+    s.write(keyboard, b"line\n")
+    typed = s.read(screen, 100)
+
+    s.expect(typed.data, b"line\n", "the terminal that came has other bytes")
+
+
+@should("kinds.stream-socket", _ANY, subject="platform", endangers=("passers", "bidirectional"))
+def test_stream_socket(s: Script) -> None:
+    """A Unix stream socket can be passed, with the bytes that wait in it."""
+    c, d = s.socketpair()
+    s.send(c, b"1")
+
+    came = _pass(s, d)
+    early = s.recv(came, 1, flags=("DONTWAIT",))
+    s.expect(early.errno, "", "what waited in the socket is lost")
+    s.send(c, b"2")
+    late = s.read(came, 6)
+    s.write(came, b"3")
+    back = s.read(c, 10)
+
+    s.expect(early.data, b"1", "other bytes waited in the socket")
+    s.expect(late.data, b"2", "the socket that came hears nothing")
+    s.expect(back.data, b"3", "the socket that came says nothing")
+
+
+@should("kinds.datagram-socket", _ANY, subject="platform", endangers=("passers", "bidirectional"))
+def test_datagram_socket(s: Script) -> None:
+    """A Unix datagram socket can be passed, with the datagrams that wait in it."""
+    c, d = s.socketpair("dgram")
+    s.send(c, b"early")
+
+    came = _pass(s, d)
+    early = s.recv(came, 10, flags=("DONTWAIT",))
+    s.expect(early.errno, "", "what waited in the socket is lost")
+    s.send(came, b"back")
+    back = s.recv(c, 10)
+
+    s.expect(early.data, b"early", "another datagram waited in the socket")
+    s.expect(back.data, b"back", "the socket that came says nothing")
+
+
+@should("kinds.tcp-socket", _ANY, subject="platform", endangers=("bidirectional",))
+def test_tcp_socket(s: Script) -> None:
+    """A connected TCP socket can be passed, and goes on from where it is.
+
+    As a server does that lets another process answer.
+    """
+    c, d = s.inet("tcp")
+    s.write(c, b"question")
+
+    came = _pass(s, d)
+    s.close(d)
+    question = s.read(came, 8)
+    s.write(came, b"answer")
+    answer = s.read(c, 6)
+    s.close(came)
+    ended = s.eof(c)
+
+    s.expect(question.data, b"question", "the socket that came hears other bytes")
+    s.expect(answer.data, b"answer", "the socket that came says other bytes")
+    s.expect(ended, True, "the connection goes on though the socket that came was closed")
+
+
+@should("kinds.udp-socket", _ANY, subject="platform", endangers=("bidirectional",))
+def test_udp_socket(s: Script) -> None:
+    """A UDP socket can be passed, and keeps its address and its peer."""
+    c, d = s.inet("udp")
+
+    came = _pass(s, d)
+    s.send(c, b"question")
+    question = s.recv(came, 10)
+    s.send(came, b"answer")
+    answer = s.recv(c, 10)
+
+    s.expect(question.data, b"question", "the socket that came hears other bytes")
+    s.expect(answer.data, b"answer", "the socket that came says other bytes")
+
+
+@should("kinds.listener", _ANY, subject="platform", endangers=("passers",))
+def test_listener(s: Script) -> None:
+    """A listening socket can be passed, with a connection that waits; it accepts more."""
+    listener = s.listener()
+    early = s.connect(listener)
+    s.write(early, b"1")
+
+    came = _pass(s, listener)
+    first = s.accept(came)
+    late = s.connect(listener)
+    s.write(late, b"2")
+    second = s.accept(came)
+    one = s.read(first, 10)
+    other = s.read(second, 10)
+
+    s.expect(one.data, b"1", "the connection that waited was not the first to be accepted")
+    s.expect(other.data, b"2", "the listener that came accepts other connections")
+
+
+@should("kinds.shared-memory", _MEMORY, subject="platform", endangers=("bidirectional",))
+def test_shared_memory(s: Script) -> None:
+    """A shared memory object can be passed, and both processes have the same memory.
+
+    Graphics and sound are passed so: the descriptor goes over the socket, the bytes do not.
+    """
+    a, b = s.socketpair()
+    memory = s.memory(4096)
+    s.send(a, b"x", [memory])
+    with s.child():
+        there = s.recv(b, 1)
+        same = s.same_file(there.fd(), memory)
+        s.expect(same, True, "what came is another file")
+        s.map_write(there.fd(), b"seen")
+
+    here = s.map_read(memory, 4)
+
+    s.expect(here.data, b"seen", "the memory is not shared")
+
+
+@should("kinds.at-its-end", _ANY, subject="platform", endangers=("bidirectional", "fifo"))
+def test_at_its_end(s: Script) -> None:
+    """A pipe whose writers are gone can be passed, with the bytes that are left in it."""
+    read_end, write_end = s.pipe()
+    s.write(write_end, b"last words")
+    s.close(write_end)
+
+    came = _pass(s, read_end)
+    words = s.read(came, 20)
+    ended = s.eof(came)
+
+    s.expect(words.data, b"last words", "what was left in the pipe is lost")
+    s.expect(ended, True, "the pipe that came has no end")

@@ -1,0 +1,513 @@
+"""Semantics: what a descriptor that was passed is, and with which bytes it comes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from conformance.requirement import may, must, should
+
+if TYPE_CHECKING:
+    from conformance.platform.script import Script
+
+_FIRST_OCTET = "POSIX.1-2017 XSH 2.10.11: as if queued along with the first normal data octet"
+_ONE_SEGMENT = "POSIX.1-2017 XSH 2.10.11: never data or ancillary data of more than one segment"
+_FLAGS = "POSIX.1-2017 XSH fcntl, F_SETFL: the flags are of the open file description"
+_DUP = "unix(7), SCM_RIGHTS: as if by dup(2)"
+_GETFL = "POSIX.1-2017 XSH fcntl, F_GETFL: flags and access mode are of the open file description"
+_GETFD = "POSIX.1-2017 XSH fcntl, F_GETFD: descriptor flags are of a single descriptor"
+_LOCKS = "POSIX.1-2017 XSH fcntl: locks of a file go when the process closes a descriptor of it"
+_TYPES = "POSIX.1-2017 XSH 2.10.6, socket types: no operation gives parts of two records"
+_ABSENT = "unix(7), SCM_RIGHTS: without a buffer for them the descriptors are closed"
+_NOT_PASSED = "FreeBSD unix(4): descriptor flags, set with fcntl(2), are not passed to a receiver"
+_UNRECEIVED = "FreeBSD unix(4): what awaits delivery is closed when the destination is closed"
+_CLOFORK = "POSIX.1-2024 XBD <sys/socket.h>, MSG_CMSG_CLOFORK: FD_CLOFORK is set on what comes"
+
+
+@must("semantics.first-byte", _FIRST_OCTET, subject="platform", endangers=("fifo", "bidirectional"))
+def test_first_byte(s: Script) -> None:
+    """A descriptor comes with the first byte of its message, and once only.
+
+    The first message is read in two parts. A passer that reads byte by byte relies on it.
+    """
+    a, b = s.socketpair()
+    read_end, write_end = s.pipe()
+    sent = s.send(a, b"HELLO", [write_end])
+    s.need(sent.count.equals(5), "a channel that takes five bytes at once")
+    s.send(a, b"!", [read_end])
+
+    first = s.recv(b, 2)
+    s.need(first.count.equals(2), "a receive that gives two bytes where five are")
+    rest = s.recv(b, 3)
+    second = s.recv(b, 1)
+
+    s.expect(first.data, b"HE", "the first read has other bytes")
+    s.expect(first.fds, 1, "the descriptor did not come with the first byte")
+    s.expect(rest.fds, 0, "the descriptor came again with the rest of its message")
+    s.expect(second.fds, 1, "the second message came without its descriptor")
+
+
+@must("semantics.one-message", _ONE_SEGMENT, subject="platform", endangers=("fifo", "table"))
+def test_one_message(s: Script) -> None:
+    """One receive gives what one message has, however much room there is for more."""
+    a, b = s.socketpair()
+    read_end, write_end = s.pipe()
+    s.send(a, b"1", [write_end])
+    s.send(a, b"2", [read_end])
+
+    first = s.recv(b, 100)
+    s.expect(first.data, b"1", "other bytes than those of the first message")
+    s.expect(first.fds, 1, "other descriptors than those of the first message")
+    second = s.recv(b, 100)
+
+    s.expect(second.data, b"2", "other bytes than those of the second message")
+    s.expect(second.fds, 1, "other descriptors than those of the second message")
+
+
+@should("semantics.bytes-before", _ONE_SEGMENT, subject="platform", endangers=("fifo",))
+def test_bytes_before(s: Script) -> None:
+    """Plain bytes are not joined with the message of a descriptor sent after them.
+
+    XSH 2.10.11 asks for it: what has ancillary data is a segment of its own. Linux is known to
+    deviate: it gives both in one receive, so that it is not seen to which bytes the descriptor
+    belongs.
+    """
+    a, b = s.socketpair()
+    _, write_end = s.pipe()
+    s.send(a, b"a")
+    s.send(a, b"B", [write_end])
+
+    plain = s.recv(b, 20)
+    message = s.recv(b, 20, flags=("DONTWAIT",))
+
+    s.expect(plain.data, b"a", "the bytes before were joined with the message")
+    s.expect(plain.fds, 0, "the descriptor came with the bytes before its own")
+    s.expect(message.errno, "", "nothing came after the bytes")
+    s.expect(message.fds, 1, "the descriptor did not come with its message")
+
+
+@should("semantics.rest-alone", _ONE_SEGMENT, subject="platform", endangers=("fifo",))
+def test_rest_alone(s: Script) -> None:
+    """The rest of a message read in part is not joined with the next message.
+
+    XSH 2.10.11 asks for it: no receive gives data of two segments. Linux is known to deviate: a
+    receive after a partial one goes on into the next message, and gives its descriptors too.
+    """
+    a, b = s.socketpair()
+    read_end, write_end = s.pipe()
+    sent = s.send(a, b"HELLO", [write_end])
+    s.need(sent.count.equals(5), "a channel that takes five bytes at once")
+    s.send(a, b"WORLD", [read_end])
+
+    first = s.recv(b, 2)
+    rest = s.recv(b, 20)
+
+    s.expect(first.fds, 1, "the descriptor did not come with the first byte")
+    s.expect(rest.count.at_most(3), "the rest was joined with the next message")
+    s.expect(rest.fds, 0, "the rest came with the descriptor of the next message")
+
+
+@must("semantics.shared-nonblock", _FLAGS, subject="platform", endangers=("status",))
+def test_shared_nonblock(s: Script) -> None:
+    """O_NONBLOCK of a passed descriptor is that of the sender's, then and later.
+
+    What comes is a descriptor of the same open file description, which the flag is a part of.
+    """
+    a, b = s.socketpair()
+    read_end, write_end = s.pipe()
+    s.set_nonblocking(read_end)
+    s.send(a, b"x", [read_end])
+
+    came = s.recv(b, 1)
+    on_arrival = s.nonblocking(came.fd())
+    s.set_nonblocking(came.fd(), on=False)
+    at_the_sender = s.nonblocking(read_end)
+
+    s.expect(on_arrival, True, "O_NONBLOCK was lost on the way")
+    s.expect(at_the_sender, False, "O_NONBLOCK is not shared with the sender")
+    s.close(write_end)
+
+
+@should("semantics.shared-offset", _DUP, subject="platform", endangers=("fifo", "status"))
+def test_shared_offset(s: Script) -> None:
+    """The file offset of a passed descriptor is that of the sender's.
+
+    It is one open file description: four bytes that are read through the one are read for both.
+    """
+    a, b = s.socketpair()
+    file = s.file(b"0123456789")
+    s.send(a, b"x", [file])
+
+    came = s.recv(b, 1)
+    same = s.same_file(came.fd(), file)
+    four = s.read(came.fd(), 4)
+    offset = s.tell(file)
+
+    s.expect(same, True, "what came is another file")
+    s.expect(four.data, b"0123", "the file was not read from its start")
+    s.expect(offset, 4, "the file offset is not shared")
+
+
+@should("semantics.sender-exits", _DUP, subject="platform", endangers=("fifo", "nonblocking"))
+def test_sender_exits(s: Script) -> None:
+    """A descriptor that was sent arrives although its sender has exited.
+
+    Of the pipe only what is in flight was left, and it still writes.
+    """
+    a, b = s.socketpair()
+    read_end, write_end = s.pipe()
+    with s.child():
+        s.send(a, b"x", [write_end])
+    s.close(a)
+    s.close(write_end)
+
+    before = s.poll(read_end)
+    came = s.recv(b, 1)
+    s.write(came.fd(), b"alive")
+    heard = s.read(read_end, 5)
+
+    s.expect(before.hangup, False, "what was in flight was not held")
+    s.expect(heard.data, b"alive", "what arrived is not the descriptor that was sent")
+
+
+@should("semantics.unread-is-released", _DUP, subject="platform", endangers=("table", "passers"))
+def test_unread_is_released(s: Script) -> None:
+    """What is in flight is released when both ends of its channel are closed."""
+    a, b = s.socketpair()
+    read_end, write_end = s.pipe()
+    s.send(a, b"x", [write_end])
+    s.close(write_end)
+    before = s.poll(read_end)
+
+    s.close(a)
+    s.close(b)
+    released = s.eof(read_end)
+
+    s.expect(before.hangup, False, "what was in flight was not held")
+    s.expect(released, True, "what was in flight is still open somewhere")
+
+
+@must("semantics.read-stops", _ONE_SEGMENT, subject="platform", endangers=("fifo", "table"))
+def test_read_stops(s: Script) -> None:
+    """A read(2) gives the bytes of one message with descriptors, not of two.
+
+    It shows no descriptors, and yet it may not run over the place where one belongs: who reads a
+    header by read and then calls recvmsg relies on it.
+    """
+    a, b = s.socketpair()
+    null = s.null()
+    s.send(a, b"1", [null])
+    s.send(a, b"2", [null])
+
+    first = s.read(b, 100)
+    s.expect(first.data, b"1", "the read ran on into the next message")
+    second = s.recv(b, 100)
+
+    s.expect(second.data, b"2", "the second message came with other bytes")
+    s.expect(second.fds, 1, "the second message came without its descriptor")
+
+
+@must("semantics.partial-send", _FIRST_OCTET, subject="platform", endangers=("fifo",))
+def test_partial_send(s: Script) -> None:
+    """Of a message that was taken in part, the descriptor comes with the first byte.
+
+    The channel has room for some of a million bytes. The descriptor has gone with these, and who
+    sends the rest must not attach it again.
+    """
+    a, b = s.socketpair()
+    null = s.null()
+    s.set_nonblocking(a)
+
+    sent = s.send(a, b"x" * 1000000, [null])
+    in_part = sent.errno.equals("") & sent.count.at_most(999999)
+    s.need(in_part, "a channel that takes some of a million bytes, and not all")
+    s.need(sent.count.at_least(2), "a channel that takes more than a byte")
+    first = s.recv(b, 1)
+    second = s.recv(b, 1)
+
+    s.expect(first.fds, 1, "the descriptor did not come with the first byte")
+    s.expect(second.fds, 0, "the descriptor came again with later bytes of its message")
+
+
+@must("semantics.one-datagram", _ONE_SEGMENT, subject="platform", endangers=("fifo",))
+def test_one_datagram(s: Script) -> None:
+    """One receive gives one datagram and its descriptors, however much room there is."""
+    a, b = s.socketpair("dgram")
+    read_end, write_end = s.pipe()
+    s.send(a, b"one", [write_end])
+    s.send(a, b"two", [read_end])
+
+    first = s.recv(b, 100)
+    s.expect(first.data, b"one", "other bytes than those of the first datagram")
+    s.expect(first.fds, 1, "other descriptors than those of the first datagram")
+    second = s.recv(b, 100)
+
+    s.expect(second.data, b"two", "other bytes than those of the second datagram")
+    s.expect(second.fds, 1, "other descriptors than those of the second datagram")
+
+
+@must("semantics.one-record", _TYPES, subject="platform", endangers=("fifo",))
+def test_one_record(s: Script) -> None:
+    """One receive from a SOCK_SEQPACKET socket gives one record and its descriptors.
+
+    Not every system has these sockets for AF_UNIX.
+    """
+    a, b = s.socketpair("seqpacket")
+    read_end, write_end = s.pipe()
+    s.send(a, b"one", [write_end])
+    s.send(a, b"two", [read_end])
+
+    first = s.recv(b, 100)
+    s.expect(first.data, b"one", "other bytes than those of the first record")
+    s.expect(first.fds, 1, "other descriptors than those of the first record")
+    second = s.recv(b, 100)
+
+    s.expect(second.data, b"two", "other bytes than those of the second record")
+    s.expect(second.fds, 1, "other descriptors than those of the second record")
+
+
+@must("semantics.append-kept", _GETFL, subject="platform", endangers=("status",))
+def test_append_kept(s: Script) -> None:
+    """O_APPEND of a passed descriptor is as it was when sent.
+
+    A log file that loses it is overwritten from its start.
+    """
+    a, b = s.socketpair()
+    log = s.file(b"old ", "append")
+    s.send(a, b"x", [log])
+
+    came = s.recv(b, 1)
+    appending = s.appending(came.fd())
+    s.write(came.fd(), b"new")
+    s.seek(log, 0)
+    content = s.read(log, 20)
+
+    s.expect(appending, True, "O_APPEND was lost on the way")
+    s.expect(content.data, b"old new", "what was written did not go to the end")
+
+
+@must("semantics.access-kept", _GETFL, subject="platform", endangers=("status",))
+def test_access_kept(s: Script) -> None:
+    """A descriptor can be read and written as the sent one, whatever the file allows.
+
+    Who passes a file that was opened for reading only gives no right to write it.
+    """
+    a, b = s.socketpair()
+    reading = s.file(b"0123", "read")
+    writing = s.file(b"", "write")
+    s.send(a, b"x", [reading, writing])
+
+    came = s.recv(b, 1)
+    first = s.access(came.fd(0))
+    second = s.access(came.fd(1))
+    refused = s.write(came.fd(0), b"x")
+
+    s.expect(first, "read", "the access mode has changed on the way")
+    s.expect(second, "write", "the access mode has changed on the way")
+    s.expect(refused.errno, "EBADF", "what was opened for reading only can be written")
+
+
+@must("semantics.own-descriptor-flags", _GETFD, subject="platform", endangers=("status",))
+def test_own_descriptor_flags(s: Script) -> None:
+    """FD_CLOEXEC that is set on a received descriptor is not set on the sent one."""
+    a, b = s.socketpair()
+    null = s.null()
+    s.send(a, b"x", [null])
+
+    came = s.recv(b, 1)
+    s.set_cloexec(came.fd())
+    at_the_sender = s.cloexec(null)
+
+    s.expect(at_the_sender, False, "FD_CLOEXEC was set on the sent descriptor too")
+
+
+@should("semantics.cloexec-stays", _NOT_PASSED, subject="platform", endangers=("bidirectional",))
+def test_cloexec_stays(s: Script) -> None:
+    """FD_CLOEXEC of the sent descriptor does not come along.
+
+    It belongs to the number, not to the open file description. So a receiver has to ask for it:
+    what it receives without MSG_CMSG_CLOEXEC is handed on to every program it starts.
+    """
+    a, b = s.socketpair()
+    null = s.null()
+    s.set_cloexec(null)
+    s.send(a, b"x", [null])
+
+    came = s.recv(b, 1)
+    cloexec = s.cloexec(came.fd())
+
+    s.expect(cloexec, False, "FD_CLOEXEC came along")
+
+
+@may("semantics.close-on-fork", _CLOFORK, subject="platform", endangers=("bidirectional",))
+def test_close_on_fork(s: Script) -> None:
+    """MSG_CMSG_CLOFORK lets a received descriptor be closed in a forked child.
+
+    New in POSIX.1-2024; few systems have it.
+    """
+    a, b = s.socketpair()
+    null = s.null()
+    s.send(a, b"x", [null])
+
+    came = s.recv(b, 1, flags=("CMSG_CLOFORK",))
+    here = s.write(came.fd(), b"x")
+    with s.child():
+        there = s.write(came.fd(), b"x")
+        s.expect(there.errno, "EBADF", "the child has the descriptor too")
+
+    s.expect(here.count, 1, "the descriptor that came cannot be written")
+
+
+@should("semantics.closed-apart", _DUP, subject="platform", endangers=("bidirectional", "table"))
+def test_closed_apart(s: Script) -> None:
+    """To close a received descriptor leaves the sent one open."""
+    a, b = s.socketpair()
+    read_end, write_end = s.pipe()
+    s.send(a, b"x", [write_end])
+
+    came = s.recv(b, 1)
+    s.close(came.fd())
+    written = s.write(write_end, b"alive")
+
+    s.expect(written.errno, "", "to close what came has closed what was sent")
+    heard = s.read(read_end, 5)
+    s.expect(heard.data, b"alive", "what was sent is another descriptor now")
+
+
+@should("semantics.offset-in-flight", _DUP, subject="platform", endangers=("status",))
+def test_offset_in_flight(s: Script) -> None:
+    """A seek of the sender moves also the descriptor that is in flight."""
+    a, b = s.socketpair()
+    file = s.file(b"0123456789")
+    s.send(a, b"x", [file])
+
+    s.seek(file, 6)
+    came = s.recv(b, 1)
+    rest = s.read(came.fd(), 10)
+
+    s.expect(rest.data, b"6789", "it came with the offset it had when it was sent, or none")
+
+
+@should("semantics.shared-across-processes", _DUP, subject="platform", endangers=("status",))
+def test_shared_across_processes(s: Script) -> None:
+    """The file offset is shared with another process that receives the descriptor.
+
+    As a log that several workers write, or a queue that several read.
+    """
+    a, b = s.socketpair()
+    file = s.file(b"0123456789")
+    s.send(a, b"x", [file])
+    with s.child():
+        came = s.recv(b, 1)
+        four = s.read(came.fd(), 4)
+        s.expect(four.data, b"0123", "the file was not read from its start")
+
+    offset = s.tell(file)
+
+    s.expect(offset, 4, "the file offset is not shared with the other process")
+
+
+@must("semantics.record-locks", _LOCKS, subject="platform", endangers=("status",))
+def test_record_locks(s: Script) -> None:
+    """To close a received descriptor releases the process's record locks on its file.
+
+    These locks belong to the process and the file. A process that receives a file which it has
+    locked already, by another descriptor, loses the lock with the first close. So a passer must
+    not close and duplicate what it is given.
+    """
+    a, b = s.socketpair()
+    file = s.file(b"0123")
+    s.lock(file)
+    s.send(a, b"x", [file])
+    came = s.recv(b, 1)
+    with s.child():
+        refused = s.lock(file)
+        s.expect(refused.errno.is_one_of("EAGAIN", "EACCES"), "the lock was lost with the receive")
+
+    s.close(came.fd())
+    with s.child():
+        granted = s.lock(file)
+        s.expect(granted.errno, "", "the lock is held although a descriptor was closed")
+
+
+@should("semantics.sender-closes", _DUP, subject="platform", endangers=("passers", "fifo"))
+def test_sender_closes(s: Script) -> None:
+    """A socket whose sender closes it at once arrives and works; forty times.
+
+    Nothing but the message in flight holds it.
+    """
+    a, b = s.socketpair()
+    with s.repeat(40):
+        c, d = s.socketpair()
+        s.send(a, b"x", [d])
+        s.close(d)
+        came = s.recv(b, 1)
+        ends = s.poll(c)
+        s.expect(ends.hangup, False, "the socket was closed on its way")
+        s.write(c, b"!")
+        heard = s.read(came.fd(), 5)
+        s.expect(heard.data, b"!", "what arrived is not the socket that was sent")
+        s.close(came.fd())
+        s.close(c)
+
+
+@should("semantics.receiver-closes", _UNRECEIVED, subject="platform", endangers=("table", "fifo"))
+def test_receiver_closes(s: Script) -> None:
+    """What is in flight is released when the receiving end is closed.
+
+    The sending end stays open, and no other message follows.
+    """
+    a, b = s.socketpair()
+    read_end, write_end = s.pipe()
+    s.send(a, b"x", [write_end])
+    s.close(write_end)
+    before = s.poll(read_end)
+
+    s.close(b)
+    released = s.eof(read_end)
+
+    s.expect(before.hangup, False, "what was in flight was not held")
+    s.expect(released, True, "what was in flight is still open somewhere")
+
+
+@should("semantics.never-accepted", _UNRECEIVED, subject="platform", endangers=("table",))
+def test_never_accepted(s: Script) -> None:
+    """What was sent over a connection that is never accepted goes with the listener."""
+    listener = s.listener()
+    c = s.connect(listener)
+    read_end, write_end = s.pipe()
+    s.send(c, b"x", [write_end])
+    s.close(write_end)
+    before = s.poll(read_end)
+
+    s.close(listener)
+    s.close(c)
+    released = s.eof(read_end)
+
+    s.expect(before.hangup, False, "what was in flight was not held")
+    s.expect(released, True, "what was in flight is still open somewhere")
+
+
+@should("semantics.read-discards", _ABSENT, subject="platform", endangers=("table", "fifo"))
+def test_read_discards(s: Script) -> None:
+    """A read(2) of a message gives its bytes, and closes its descriptors.
+
+    None is left open with a number that nobody knows; the next message comes as it was sent.
+    """
+    a, b = s.socketpair()
+    null = s.null()
+    read_end, write_end = s.pipe()
+    s.send(a, b"x", [write_end])
+    s.send(a, b"y", [null])
+    s.close(write_end)
+
+    before = s.table()
+    byte = s.read(b, 1)
+    after = s.table()
+    released = s.eof(read_end)
+    following = s.recv(b, 1)
+
+    s.expect(byte.data, b"x", "the read gave other bytes")
+    s.expect(after, before, "the read left a descriptor open that nobody knows")
+    s.expect(released, True, "what was not received is still open somewhere")
+    s.expect(following.data, b"y", "the next message came with other bytes")
+    s.expect(following.fds, 1, "the next message came without its descriptor")

@@ -1,0 +1,84 @@
+"""Passers that leave open what should be closed, or close what is not theirs."""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+
+from conformance.peers.reference import ReferencePeer
+
+from .spoilers import Spoiler
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import fdpass
+    from conformance.peers.session import Request
+
+
+class KeepsWhatItTakesOver(ReferencePeer):
+    """Leaves open in the sender what it was to take over."""
+
+    def op_send(self, request: Request) -> object:
+        """Send it, and forget to close it."""
+        self.passer(request).send(request["fd"])
+        return {}
+
+
+class KeepsATenth(ReferencePeer):
+    """Keeps a duplicate of every tenth that it sends."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._sent = 0
+
+    def op_send(self, request: Request) -> object:
+        """Send it, and keep one now and then."""
+        self._sent += 1
+        if self._sent % 10 == 0:
+            os.dup(request["fd"])
+        return super().op_send(request)
+
+
+class ClosesWhatItSends(ReferencePeer):
+    """Closes what it has only borrowed to send it."""
+
+    def op_send(self, request: Request) -> object:
+        """Send it as if it were to be taken over."""
+        self.passer(request).send(request["fd"], close=True)
+        return {}
+
+
+class KeepsItsEnd(ReferencePeer):
+    """Keeps a duplicate of its end of the channel open when it closes it."""
+
+    def op_drop(self, request: Request) -> object:
+        """Close it, or one of two."""
+        os.dup(self.passer(request).fileno())
+        return super().op_drop(request)
+
+
+class KeepsPairs(ReferencePeer):
+    """Keeps a duplicate of the second end of every pair that it opens."""
+
+    def op_socketpair(self, request: Request) -> object:
+        """Open a pair, and half of it twice."""
+        answer = super().op_socketpair(request)
+        assert isinstance(answer, dict)
+        os.dup(answer["fds"][1])
+        return answer
+
+
+class KeepsListeners(Spoiler):
+    """Keeps a duplicate of every listening socket that it receives."""
+
+    def spoil(self, fd: int, passer: fdpass.Passer) -> None:  # noqa: ARG002
+        """Keep one."""
+        if not stat.S_ISSOCK(os.fstat(fd).st_mode):
+            return
+        borrowed = socket.socket(fileno=fd)
+        try:
+            if borrowed.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+                os.dup(fd)
+        finally:
+            borrowed.detach()

@@ -1,0 +1,44 @@
+"""Systems that deliver something else than the kind of descriptor that was sent."""
+
+from __future__ import annotations
+
+from .mutant import Mutant
+
+_ALL = (
+    "directory",
+    "device",
+    "pipe",
+    "fifo",
+    "terminal",
+    "stream-socket",
+    "datagram-socket",
+    "tcp-socket",
+    "udp-socket",
+    "listener",
+    "shared-memory",
+    "at-its-end",
+)
+
+MUTANTS = (
+    *(
+        Mutant(
+            "null-device",
+            f"kinds.{kind}",
+            because="what came is another file",
+            system="null-device",
+        )
+        for kind in _ALL
+    ),
+    Mutant(
+        "empties-passed-sockets",
+        "kinds.stream-socket",
+        because="what waited in the socket is lost",
+        system="empties-passed-sockets",
+    ),
+    Mutant(
+        "empties-passed-sockets",
+        "kinds.datagram-socket",
+        because="what waited in the socket is lost",
+        system="empties-passed-sockets",
+    ),
+)

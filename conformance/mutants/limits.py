@@ -1,0 +1,25 @@
+"""Systems that misbehave where a message, a table or a channel is full."""
+
+from __future__ import annotations
+
+from .mutant import Mutant
+
+
+def _on(system: str, check: str, because: str) -> Mutant:
+    return Mutant(system, f"limits.{check}", because=because, system=system)
+
+
+MUTANTS = (
+    _on("cuts-large-arrays", "too-many", "a part of the message was sent, or lost"),
+    _on("keeps-refused", "too-many-are-not-held", "what was refused is still open somewhere"),
+    _on("spares-a-slot", "last-slots", "not all of them came although there were slots"),
+    _on("spares-a-slot", "one-slot", "without its descriptor although there was a slot"),
+    _on("stuck-after-full", "next-after-full", "nothing is received any more"),
+    _on("leaks-sent", "lost-is-not-held", "what found no slot is still open somewhere"),
+    _on("ignores-limit", "lowered", "a descriptor was installed beyond the limit"),
+    _on("hides-truncation", "full-with-credentials", "lost, and nothing tells of it"),
+    _on("send-needs-slot", "full-sender", "a full table keeps its owner from sending"),
+    _on("drops-when-channel-full", "taken-arrives", "other bytes came than were taken"),
+    _on("claims-refused", "in-flight", "other descriptors came than were taken"),
+    _on("counts-for-ever", "in-flight-ends", "what was in flight before still counts"),
+)

@@ -1,0 +1,39 @@
+"""Systems on which a descriptor is not what was sent, or comes with other bytes than its own."""
+
+from __future__ import annotations
+
+from .mutant import Mutant
+
+
+def _on(system: str, check: str, because: str) -> Mutant:
+    return Mutant(system, f"semantics.{check}", because=because, system=system)
+
+
+MUTANTS = (
+    _on("gives-again", "first-byte", "came again with the rest of its message"),
+    _on("gives-again", "partial-send", "came again with later bytes"),
+    _on("joins-messages", "one-message", "other bytes than those of the first message"),
+    # These two do not hold on Linux, where the library runs: without it they fail as well.
+    _on("joins-messages", "bytes-before", "joined with the message"),
+    _on("joins-messages", "rest-alone", "joined with the next message"),
+    _on("joins-messages", "read-stops", "ran on into the next message"),
+    _on("joins-messages", "one-datagram", "other bytes than those of the first datagram"),
+    _on("joins-messages", "one-record", "other bytes than those of the first record"),
+    _on("clears-nonblock", "shared-nonblock", "O_NONBLOCK was lost on the way"),
+    _on("clears-append", "append-kept", "O_APPEND was lost on the way"),
+    _on("read-only", "access-kept", "the access mode has changed on the way"),
+    _on("old-number", "own-descriptor-flags", "FD_CLOEXEC was set on the sent descriptor too"),
+    _on("passes-cloexec", "cloexec-stays", "FD_CLOEXEC came along"),
+    _on("old-number", "closed-apart", "to close what came has closed what was sent"),
+    _on("reopens", "shared-offset", "the file offset is not shared"),
+    _on("reopens", "offset-in-flight", "with the offset it had when it was sent"),
+    _on("reopens", "shared-across-processes", "not shared with the other process"),
+    _on("ignores-close", "record-locks", "the lock is held although a descriptor was closed"),
+    _on("null-device", "record-locks", "the lock was lost with the receive"),
+    _on("null-device", "sender-exits", "what arrived is not the descriptor that was sent"),
+    _on("not-held-in-flight", "sender-closes", "the socket was closed on its way"),
+    _on("keeps-unread", "unread-is-released", "what was in flight is still open somewhere"),
+    _on("keeps-unread", "receiver-closes", "what was in flight is still open somewhere"),
+    _on("keeps-unread", "never-accepted", "what was in flight is still open somewhere"),
+    _on("installs-unseen", "read-discards", "left a descriptor open that nobody knows"),
+)

@@ -1,0 +1,606 @@
+"""The script of a platform check: what a check calls records a step, and makes no system call.
+
+The programs that are written from it are in render_python and render_c; what an operation does is
+said here once, and done in prelude.py and prelude.c.
+"""
+
+from __future__ import annotations
+
+import inspect
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from . import names
+from .steps import (
+    Block,
+    Comparison,
+    Condition,
+    ErrnoOf,
+    Expectation,
+    Fd,
+    Field,
+    Part,
+    Step,
+    Value,
+    space,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from types import FrameType
+
+    from .steps import Given, Item, Plain
+
+__all__ = ["Received", "Result", "Script", "record"]
+
+_MOST = 400  # steps; a program is to be read
+
+
+class Result:
+    """What a step gave. Who asks for ``errno`` allows the step to fail; else it has to succeed."""
+
+    def __init__(self, script: Script, step: Step) -> None:
+        self._script = script
+        self._step = step
+
+    def _field(self, name: str) -> Value:
+        self._script.may_use(self._step)
+        if name not in ("errno", *self._step.told.split()):
+            raise ValueError(f"{self._step.operation} gives no {name}")
+        return self._step.field(name)
+
+    @property
+    def errno(self) -> Value:
+        """The name of the error, such as ``"EAGAIN"``; ``""`` if there was none."""
+        self._step.may_fail = True
+        return self._field("errno")
+
+    @property
+    def count(self) -> Value:
+        """How many bytes went or came; of :meth:`Script.flood`, how many messages went."""
+        return self._field("count")
+
+    @property
+    def data(self) -> Value:
+        """The bytes that came."""
+        return self._field("data")
+
+    @property
+    def readable(self) -> Value:
+        """Whether poll tells of something to be read."""
+        return self._field("readable")
+
+    @property
+    def writable(self) -> Value:
+        """Whether poll tells of room."""
+        return self._field("writable")
+
+    @property
+    def hangup(self) -> Value:
+        """Whether poll tells that the other end is closed (POLLHUP)."""
+        return self._field("hangup")
+
+
+class Received(Result):
+    """What :meth:`Script.recv` gave."""
+
+    @property
+    def fds(self) -> Value:
+        """How many descriptors came."""
+        return self._field("fds")
+
+    @property
+    def messages(self) -> Value:
+        """How many control messages came."""
+        return self._field("messages")
+
+    @property
+    def ctrunc(self) -> Value:
+        """Whether MSG_CTRUNC was set: control data was truncated."""
+        return self._field("ctrunc")
+
+    @property
+    def trunc(self) -> Value:
+        """Whether MSG_TRUNC was set: data was truncated."""
+        return self._field("trunc")
+
+    @property
+    def overrun(self) -> Value:
+        """Whether a control message says that it goes on beyond the control buffer."""
+        return self._field("overrun")
+
+    @property
+    def addresses(self) -> Value:
+        """How many numbers in the control data look like addresses of the kernel; inspect only."""
+        return self._field("addresses")
+
+    @property
+    def unopened(self) -> Value:
+        """How many of the descriptors told of are not open; inspect only."""
+        return self._field("unopened")
+
+    @property
+    def stale(self) -> Value:
+        """How many bytes of padding are neither zero nor as they were; inspect only."""
+        return self._field("stale")
+
+    @property
+    def beyond(self) -> Value:
+        """How many bytes have changed behind what is told of; inspect only."""
+        return self._field("beyond")
+
+    def fd(self, index: int = 0) -> Fd:
+        """Give one of the descriptors that came; to use one that did not come fails the check."""
+        if self._step.operation == "drain":
+            raise ValueError("what drain has received is closed")
+        self._script.may_use(self._step)
+        return Fd(self._step.name, self._step, index)
+
+
+class Script:
+    """Records the steps of a check, in the order of its calls."""
+
+    def __init__(self) -> None:
+        self.body: list[Item] = []
+        self.names: dict[str, str] = {}  # of what the steps give, and what that is
+        self._open = self.body
+        self._place: tuple[int, ...] = ()
+        self._count = 0
+
+    # -- descriptors --------------------------------------------------------------------------
+
+    def socketpair(self, kind: str = "stream") -> tuple[Fd, Fd]:
+        """Open two connected Unix sockets: ``stream``, ``dgram`` or ``seqpacket``."""
+        return self._two("socketpair", kind)
+
+    def inet(self, kind: str) -> tuple[Fd, Fd]:
+        """Open two connected sockets of the loopback interface: ``tcp`` or ``udp``."""
+        return self._two("inet", kind)
+
+    def pipe(self) -> tuple[Fd, Fd]:
+        """Open a pipe: its reading end, its writing end."""
+        return self._two("pipe")
+
+    def pty(self) -> tuple[Fd, Fd]:
+        """Open a pseudo terminal: the master, the slave."""
+        return self._two("pty")
+
+    def listener(self) -> Fd:
+        """Listen on a Unix stream socket at a path of its own, for up to 8 connections."""
+        return self._one("listener")
+
+    def connect(self, listener: Fd) -> Fd:
+        """Connect to a listener (of this process or of one it was forked from)."""
+        return self._one("connect", listener)
+
+    def accept(self, listener: Fd) -> Fd:
+        """Accept a connection."""
+        return self._one("accept", listener)
+
+    def socket(self, kind: str = "stream") -> Fd:
+        """Open a Unix socket, neither bound nor connected."""
+        return self._one("socket", kind)
+
+    def path(self, size: int = 0) -> Value:
+        """Give a path where nothing is yet, of *size* bytes if that is not 0."""
+        return self._value("path", size, told="text")
+
+    def abstract(self) -> Value:
+        """Give an abstract name of this program's own, written with ``@`` for its first byte."""
+        return self._value("abstract", told="text")
+
+    def bind(self, sock: Fd, path: Value) -> Result:
+        """Bind a Unix socket to a path."""
+        return self._result("bind", "", sock, path)
+
+    def listen(self, sock: Fd, backlog: int = 8) -> Result:
+        """Let a bound socket listen."""
+        return self._result("listen", "", sock, backlog)
+
+    def connect_to(self, sock: Fd, path: Value) -> Result:
+        """Connect a Unix socket to a path."""
+        return self._result("connect_to", "", sock, path)
+
+    def unlink(self, path: Value) -> Result:
+        """Remove a path."""
+        return self._result("unlink", "", path)
+
+    def forbid(self, path: Value) -> Result:
+        """Take all permissions from a path (mode 0)."""
+        return self._result("forbid", "", path)
+
+    def exists(self, path: Value) -> Value:
+        """Tell whether there is something at a path."""
+        return self._value("exists", path)
+
+    def fifo(self) -> Fd:
+        """Open a FIFO for reading, without waiting for a writer."""
+        return self._one("fifo")
+
+    def named_pipe(self) -> tuple[Fd, Fd]:
+        """Open a FIFO: its reading end, its writing end."""
+        return self._two("named_pipe")
+
+    def file(self, content: bytes = b"", mode: str = "both") -> Fd:
+        """Open a regular file: *mode* is ``read``, ``write``, ``both`` or ``append``."""
+        return self._one("file", content, mode)
+
+    def directory(self) -> Fd:
+        """Open a directory."""
+        return self._one("directory")
+
+    def open_at(self, directory: Fd, path: str) -> Fd:
+        """Open a file for reading, by its path from a directory."""
+        return self._one("open_at", directory, path)
+
+    def memory(self, size: int) -> Fd:
+        """Open a shared memory object of so many bytes, which has no name any more."""
+        return self._one("memory", size)
+
+    def null(self) -> Fd:
+        """Open /dev/null."""
+        return self._one("null")
+
+    def dup(self, fd: Fd) -> Fd:
+        """Duplicate a descriptor."""
+        return self._one("dup", fd)
+
+    def number(self, number: int) -> Fd:
+        """Give a descriptor by its number, such as -1 or 0. No step."""
+        return Fd("", number=number)
+
+    def close(self, fd: Fd) -> Result:
+        """Close a descriptor."""
+        return self._result("close", "", fd)
+
+    # -- bytes --------------------------------------------------------------------------------
+
+    def read(self, fd: Fd, size: int) -> Result:
+        """Read, by the system call of this name: ``data``, ``count``."""
+        return self._result("read", "count data", fd, size)
+
+    def write(self, fd: Fd, data: bytes) -> Result:
+        """Write, by the system call of this name: ``count``."""
+        return self._result("write", "count", fd, data)
+
+    def seek(self, fd: Fd, offset: int) -> Result:
+        """Set the file offset, from the start."""
+        return self._result("seek", "", fd, offset)
+
+    def tell(self, fd: Fd) -> Value:
+        """Give the file offset."""
+        return self._value("tell", fd)
+
+    def map_read(self, fd: Fd, size: int) -> Result:
+        """Map the start of a file or memory object, and read it there: ``data``, ``count``."""
+        return self._result("map_read", "count data", fd, size)
+
+    def map_write(self, fd: Fd, data: bytes) -> Result:
+        """Map the start of a file or memory object, shared, and write there."""
+        return self._result("map_write", "", fd, data)
+
+    def lock(self, fd: Fd) -> Result:
+        """Set a record lock (F_SETLK) on the whole file, for writing, without waiting."""
+        return self._result("lock", "", fd)
+
+    def eof(self, fd: Fd) -> Value:
+        """Wait up to a second for the end of file; 0: it did not come. Discards data."""
+        return self._value("eof", fd)
+
+    def poll(self, fd: Fd) -> Result:
+        """Ask poll, without waiting: ``readable``, ``writable``, ``hangup``."""
+        return self._result("poll", "readable writable hangup", fd)
+
+    def shutdown(self, sock: Fd, how: str) -> Result:
+        """Shut a socket down: ``read``, ``write`` or ``both``."""
+        return self._result("shutdown", "", sock, how)
+
+    # -- messages -----------------------------------------------------------------------------
+
+    def send(
+        self,
+        sock: Fd,
+        data: bytes,
+        fds: Sequence[Fd] = (),
+        *,
+        control: Sequence[Part] = (),
+        flags: Sequence[str] = (),
+    ) -> Result:
+        """Send by sendmsg(2), with SIGPIPE ignored: ``count``.
+
+        *fds* go in one control message; *control* lists control messages instead, see
+        :meth:`rights` and :meth:`control`. *flags* are names such as ``"DONTWAIT"``.
+        """
+        parts = (self.rights(*fds), *control) if fds else tuple(control)
+        return self._result("send", "count", sock, data, parts, "|".join(flags))
+
+    def flood(self, sock: Fd, data: bytes, fds: Sequence[Fd] = ()) -> Result:
+        """Send the same message with MSG_DONTWAIT until it is refused: ``count``, ``errno``.
+
+        5000 times at most.
+        """
+        return self._result("flood", "count", sock, data, (self.rights(*fds),) if fds else ())
+
+    def recv(
+        self,
+        sock: Fd,
+        size: int,
+        room: int | Value | None = None,
+        *,
+        flags: Sequence[str] = (),
+    ) -> Received:
+        """Receive up to *size* bytes by recvmsg(2), with control messages; see :class:`Received`.
+
+        *room* is the control buffer in bytes, such as ``space(2)`` or ``length(1) - 1`` (for so
+        many descriptors, by CMSG_SPACE and CMSG_LEN); 0: none. Default: 16 descriptors.
+        """
+        told = "count data fds messages ctrunc trunc overrun"
+        room = space(16) if room is None else room
+        step = self._step("recv", "result", told, (sock, size, room, "|".join(flags)))
+        return Received(self, step)
+
+    def drain(self, sock: Fd) -> Received:
+        """Receive all that is there, and close what came: ``count``, ``fds``, ``ctrunc`` in all."""
+        return Received(self, self._step("drain", "result", "count fds ctrunc", (sock,)))
+
+    def send_to(self, sock: Fd, path: Value, data: bytes, fds: Sequence[Fd] = ()) -> Result:
+        """Send a datagram to a path: ``count``."""
+        return self._result("send_to", "count", sock, path, data, (self.rights(*fds),))
+
+    def send_oddly(self, sock: Fd, data: bytes, fds: Sequence[Fd], how: str) -> Result:
+        """Send by a sendmsg(2) with which something is wrong: ``count``.
+
+        *how*: ``short``, a control message shorter than its header; ``long``, one that ends behind
+        the control data; ``half``, one with two bytes more than its descriptors have; ``data`` or
+        ``control``, at an address where no memory is; ``interrupted``, signals come all the time.
+        """
+        return self._result("send_oddly", "count", sock, data, (self.rights(*fds),), how)
+
+    def recv_oddly(self, sock: Fd, size: int, how: str) -> Received:
+        """Receive by a recvmsg(2) with which something is wrong: see :class:`Received`.
+
+        *how*: ``data`` or ``control``, at an address where no memory is; ``interrupted``, signals
+        come all the time. There is room for 16 descriptors.
+        """
+        told = "count data fds ctrunc"
+        step = self._step("recv_oddly", "result", told, (sock, size, space(16), "", how))
+        return Received(self, step)
+
+    def inspect(
+        self,
+        sock: Fd,
+        size: int,
+        room: int | Value | None = None,
+        *,
+        flags: Sequence[str] = (),
+    ) -> Received:
+        """Receive as :meth:`recv` does, and look at every byte that was written.
+
+        What is told of as a descriptor and is none counts as ``unopened``, not among the ``fds``.
+        """
+        told = "count data fds ctrunc addresses unopened stale beyond"
+        room = space(16) if room is None else room
+        step = self._step("inspect", "result", told, (sock, size, room, "|".join(flags)))
+        return Received(self, step)
+
+    def rights(self, *fds: Fd) -> Part:
+        """Give a control message with these descriptors, for :meth:`send`. No step."""
+        for fd in fds:
+            self._check(fd)
+        return Part(tuple(fds))
+
+    def control(self, type: str, data: bytes = b"") -> Part:  # noqa: A002
+        """Give any other control message of level SOL_SOCKET, for :meth:`send`. No step.
+
+        *type* is the end of a name SCM_, or a number in digits; *data* may be a part of a number.
+        """
+        return Part((), type, data)
+
+    # -- flags --------------------------------------------------------------------------------
+
+    def nonblocking(self, fd: Fd) -> Value:
+        """Tell whether O_NONBLOCK is set."""
+        return self._value("nonblocking", fd)
+
+    def set_nonblocking(self, fd: Fd, on: bool = True) -> Result:
+        """Set O_NONBLOCK, or clear it."""
+        return self._result("set_nonblocking", "", fd, int(on))
+
+    def appending(self, fd: Fd) -> Value:
+        """Tell whether O_APPEND is set."""
+        return self._value("appending", fd)
+
+    def access(self, fd: Fd) -> Value:
+        """Tell the access mode: ``read``, ``write`` or ``both``."""
+        return self._value("access", fd, told="text")
+
+    def cloexec(self, fd: Fd) -> Value:
+        """Tell whether FD_CLOEXEC is set. What the steps open has it clear."""
+        return self._value("cloexec", fd)
+
+    def set_cloexec(self, fd: Fd, on: bool = True) -> Result:
+        """Set FD_CLOEXEC, or clear it."""
+        return self._result("set_cloexec", "", fd, int(on))
+
+    def setsockopt(self, sock: Fd, option: str, value: int) -> Result:
+        """Set a socket option of SOL_SOCKET: PASSCRED, SNDBUF or RCVBUF."""
+        return self._result("setsockopt", "", sock, option, value)
+
+    def same_file(self, one: Fd, other: Fd) -> Value:
+        """Tell whether fstat(2) says that both are of one file."""
+        return self._value("same_file", one, other)
+
+    # -- the table ----------------------------------------------------------------------------
+
+    def limit(self, number: int) -> Result:
+        """Set the soft limit of descriptors (RLIMIT_NOFILE)."""
+        return self._result("limit", "", number)
+
+    def fill(self, leave: int = 0) -> Result:
+        """Open descriptors until there is no room for more than *leave*; :meth:`limit` first."""
+        return self._result("fill", "", leave)
+
+    def free(self, number: int) -> Result:
+        """Close some of what :meth:`fill` has opened."""
+        return self._result("free", "", number)
+
+    def table(self) -> Value:
+        """Count the open descriptors, of the first 4096."""
+        return self._value("table")
+
+    # -- processes ----------------------------------------------------------------------------
+
+    @contextmanager
+    def child(self) -> Iterator[None]:
+        """Do the steps of the block in a forked child, which ends with it; the parent waits.
+
+        What the steps give is known in the child only: expect it in the block.
+        """
+        with self._block("child"):
+            yield
+
+    @contextmanager
+    def process(self) -> Iterator[Fd]:
+        """Do the steps of the block in a forked child, which then stays until :meth:`kill`.
+
+        The parent goes on when the steps are done.
+        """
+        with self._block("process") as block:
+            yield Fd(block.name)
+
+    def kill(self, process: Fd) -> Result:
+        """Kill a process by SIGKILL, and wait for its end."""
+        return self._result("kill", "", process)
+
+    @contextmanager
+    def repeat(self, times: int) -> Iterator[None]:
+        """Do the steps of the block so many times; their last results stay."""
+        with self._block("repeat", times):
+            yield
+
+    def as_nobody(self) -> Result:
+        """Become an unprivileged user for the rest of the program; needs root."""
+        return self._result("as_nobody", "")
+
+    def unprivileged(self) -> Result:
+        """Become a user whom nobody else is, if this is root; else nothing is to be done."""
+        return self._result("unprivileged", "")
+
+    def sigpipe(self) -> Result:
+        """Let SIGPIPE end the program, as it does where nobody has said otherwise."""
+        return self._result("sigpipe", "")
+
+    # -- what is expected ---------------------------------------------------------------------
+
+    def expect(self, seen: Value | Condition, wanted: Plain | str, words: str = "") -> None:
+        """Expect that a value is *wanted*, or that a condition holds; *words* say what is wrong.
+
+        Of a condition, such as ``a.equals(1) | b.at_least(2)``, only the words are given.
+        """
+        if isinstance(seen, Condition):
+            assert isinstance(wanted, str)
+            self._expects(Expectation(seen, wanted))
+        else:
+            self._expects(Expectation(Comparison(seen, "is", _plain(wanted)), words))
+
+    def need(self, condition: Condition, words: str) -> None:
+        """Skip the check unless this holds; *words* say what is lacking."""
+        self._expects(Expectation(condition, words, needed=True))
+
+    def _expects(self, expectation: Expectation) -> None:
+        if not expectation.words:
+            raise ValueError("an expectation has to say in words what is wrong")
+        for value in expectation.condition.values():
+            self._check(value)
+        self._open.append(expectation)
+
+    # -- recording ----------------------------------------------------------------------------
+
+    def may_use(self, step: Step) -> None:
+        """Refuse what is known in another process only."""
+        if step.place != self._place[: len(step.place)]:
+            raise ValueError(f"{step.name}: what a child has is not known outside of its block")
+
+    def _check(self, used: Fd | Value) -> None:
+        """Refuse a descriptor or a value that is not known here."""
+        for leaf in used.leaves() if isinstance(used, Value) else [used]:
+            known_by = leaf.fd if isinstance(leaf, ErrnoOf) else leaf
+            if isinstance(known_by, Fd | Field) and known_by.step is not None:
+                self.may_use(known_by.step)
+
+    def _one(self, operation: str, *arguments: Given) -> Fd:
+        step = self._step(operation, "descriptor", "", arguments)
+        return Fd(step.name, step)
+
+    def _two(self, operation: str, *arguments: Given) -> tuple[Fd, Fd]:
+        step = self._step(operation, "pair", "", arguments)
+        one, other = step.names
+        return Fd(one, step), Fd(other, step)
+
+    def _result(self, operation: str, told: str, *arguments: Given) -> Result:
+        return Result(self, self._step(operation, "result", told, arguments))
+
+    def _value(self, operation: str, *arguments: Given, told: str = "number") -> Value:
+        return self._step(operation, "result", told, arguments).field(told)
+
+    def _step(self, operation: str, gives: str, told: str, arguments: Sequence[Given]) -> Step:
+        self._count += 1
+        if self._count > _MOST:
+            raise ValueError(f"more than {_MOST} steps: use repeat")
+        made = tuple(arguments)
+        for argument in made:
+            if isinstance(argument, Fd | Value):
+                self._check(argument)
+        given = names.given(_caller())
+        if gives == "pair":
+            base = given[0] if given else operation
+            wanted = given if len(given) == 2 else (f"{base}_a", f"{base}_b")
+            named = (self._new(wanted[0], "descriptor"), self._new(wanted[1], "descriptor"))
+            step = Step("_".join(named), operation, made, gives, told, self._place, names=named)
+        else:
+            name = self._new(given[0] if len(given) == 1 else f"{operation}_{self._count}", gives)
+            step = Step(name, operation, made, gives, told, self._place, names=(name,))
+        self._open.append(step)
+        return step
+
+    def _new(self, wanted: str, gives: str) -> str:
+        base = f"{wanted}_" if wanted in names.RESERVED else wanted
+        name, number = base, 1
+        while name in self.names:
+            number += 1
+            name = f"{base}_{number}"
+        self.names[name] = gives
+        return name
+
+    @contextmanager
+    def _block(self, kind: str, times: int = 0) -> Iterator[Block]:
+        name = ""
+        if kind == "process":
+            given = names.given(_caller())
+            name = self._new(given[0] if given else "process", "process")
+        block = Block(kind, name, times)
+        self._open.append(block)
+        outer, place = self._open, self._place
+        self._open = block.body
+        if kind != "repeat":
+            self._count += 1
+            self._place = (*place, self._count)
+        try:
+            yield block
+        finally:
+            self._open, self._place = outer, place
+
+
+def _plain(wanted: Plain) -> Plain:
+    return int(wanted) if isinstance(wanted, bool) else wanted
+
+
+def _caller() -> FrameType | None:
+    return inspect.currentframe()
+
+
+def record(check: Callable[[Script], None]) -> Script:
+    """Record the steps of a check."""
+    script = Script()
+    check(script)
+    return script
