@@ -6,6 +6,7 @@ import shlex
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from .errors import PeerFailed
 from .patience import Patience
 from .peer import start
 from .peers import PEERS
@@ -183,6 +184,10 @@ def meet(command: tuple[str, ...], scale: float) -> Subject:
         working = [name for name, lack in hello["backends"].items() if lack is None]
         others = {name: peer.hello(backend=name)["survivals"] for name in working[1:]}
         peer.refuses_the_unknown()
+    except PeerFailed as error:
+        said = peer.process.log().split("\n")
+        last = next((line for line in reversed(said) if line.strip()), "nothing")
+        raise PeerFailed(f"{error}; its last words: {last}") from error
     finally:
         peer.close()
     return Subject(command, hello, others)

@@ -421,11 +421,11 @@ def test_half_closed(s: Script) -> None:
     s.shutdown(a, "write")
     asked = s.recv(b, 8)
 
-    s.send(b, b"answer", [null])
+    s.send(b, b"!", [null])
     answered = s.recv(a, 6)
 
     s.expect(asked.fds, 1, "the descriptor of the question did not come")
-    s.expect(answered.data, b"answer", "the answer did not come")
+    s.expect(answered.data, b"!", "the answer did not come")
     s.expect(answered.fds, 1, "the answer came without its descriptor")
 
 

@@ -15,9 +15,10 @@ from rich.text import Text
 from conformance import entries
 from conformance.report.screen import Screen, duration
 
-from . import matrix, systems
+from . import matrix
 from .catalogue import MUTANTS
 from .grounds import prepare
+from .oddities import ODD
 from .trial import CAUGHT, NOT_TRIED, OTHERWISE, SURVIVED, try_mutant, try_odd
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from .grounds import Grounds
     from .mutant import Mutant
+    from .surroundings import Surroundings
     from .systems import System
     from .trial import Trial
 
@@ -41,7 +43,7 @@ Exit status:
 @click.option("--check", "checks", multiple=True, metavar="ID", help="Those for it; globs work.")
 @click.option("--list", "only_list", is_flag=True, help="Run nothing; name the mutants.")
 @click.option("--full", is_flag=True, help="Run all that MUST or SHOULD hold: the whole matrix.")
-@click.option("--odd", is_flag=True, help="Also run everything on odd systems, where all passes.")
+@click.option("--odd", is_flag=True, help="Also run everything where things are odd; all passes.")
 @click.option("-n", "--workers", default=2, show_default=True, help="How many at the same time.")
 @click.option("--plain", is_flag=True, help="No colour, nothing that moves, ASCII only.")
 def main(
@@ -56,11 +58,11 @@ def main(
 ) -> None:
     """Run the suite on passers and systems with a fault each, and see that it catches them.
 
-    NAME: only these mutants or odd systems.
+    NAME: only these mutants, odd systems or odd surroundings.
     """
     mutants = _chosen(names, checks)
-    oddities = [system for system in systems.ODD if system.name in names or (odd and not names)]
-    known = [mutant.name for mutant in MUTANTS] + [system.name for system in systems.ODD]
+    oddities = [one for one in ODD if one.name in names or (odd and not names)]
+    known = [mutant.name for mutant in MUTANTS] + [one.name for one in ODD]
     if unknown := sorted(set(names) - set(known)):
         raise click.BadParameter(f"no mutant {unknown[0]!r}; known: {', '.join(known)}")
     screen = Screen(plain=plain)
@@ -72,7 +74,7 @@ def main(
         # The whole catalogue is run once on each fault, however many checks are to catch it.
         faults = {_fault(mutant): mutant for mutant in mutants}.values() if full else mutants
         jobs = [_job(mutant, grounds, full=full) for mutant in faults]
-        jobs += [_odd_job(system, grounds) for system in oddities]
+        jobs += [_odd_job(one, grounds) for one in oddities]
         trials = _all(screen, jobs, workers, tell=(full or odd) and not screen.moves)
     tried, odd_ones = trials[: len(faults)], trials[len(faults) :]
     if full:
@@ -107,8 +109,8 @@ def _job(mutant: Mutant, grounds: Grounds, *, full: bool) -> Callable[[], Trial]
     return lambda: try_mutant(mutant, grounds, full=full)
 
 
-def _odd_job(system: System, grounds: Grounds) -> Callable[[], Trial]:
-    return lambda: try_odd(system, grounds)
+def _odd_job(odd: System | Surroundings, grounds: Grounds) -> Callable[[], Trial]:
+    return lambda: try_odd(odd, grounds)
 
 
 def _all(

@@ -65,9 +65,10 @@ class Grounds:
             return systems.environment(name, _there(self.faulty))
         return {}
 
-    def odd(self, system: System) -> dict[str, str]:
+    def odd(self, system: System, *, to_self: bool = False) -> dict[str, str]:
         """Give the variables that put a program on an odd system."""
-        return systems.environment(system.name, _there(self.faulty))
+        name = f"{system.name},{TO_SELF}" if to_self else system.name
+        return systems.environment(name, _there(self.faulty))
 
 
 def _there(library: Path | str) -> Path:

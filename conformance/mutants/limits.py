@@ -21,5 +21,5 @@ MUTANTS = (
     _on("send-needs-slot", "full-sender", "a full table keeps its owner from sending"),
     _on("drops-when-channel-full", "taken-arrives", "other bytes came than were taken"),
     _on("claims-refused", "in-flight", "other descriptors came than were taken"),
-    _on("counts-for-ever", "in-flight-ends", "what was in flight before still counts"),
+    _on("counts-for-ever", "in-flight-ends", "send, failed with ETOOMANYREFS"),
 )

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from conformance.report.catalogue import Entry
 
     from .mutant import Mutant
+    from .surroundings import Surroundings
     from .systems import System
 
 ASKED = ("MUST", "SHOULD")
@@ -40,11 +41,12 @@ it and the programs, which breaks one promise ([mutants/system](mutants/system/R
 _ODD = """
 ## Odd systems
 
-These are odd and correct: on each of them everything must pass (`python -m conformance.mutants
---odd`).
+These are odd and correct: on each of them, and in each of these surroundings, everything must pass
+(`python -m conformance.mutants --odd`). Some owe something as a platform, with which a passer has
+to get along all the same; then the checks of the platform that may tell of it are named.
 
-| system | what it does |
-|---|---|
+| odd | what it is | may fail |
+|---|---|---|
 """
 
 
@@ -54,7 +56,9 @@ def holes(entries: Iterable[Entry], mutants: Iterable[Mutant]) -> list[Entry]:
     return [it for it in entries if it["level"] in ASKED and it["id"] not in there]
 
 
-def render(entries: Sequence[Entry], mutants: Sequence[Mutant], odd: Iterable[System]) -> str:
+def render(
+    entries: Sequence[Entry], mutants: Sequence[Mutant], odd: Iterable[System | Surroundings]
+) -> str:
     """Render MUTANTS.md."""
     passers = sum(mutant.peer is not None for mutant in mutants)
     caught = {mutant.check for mutant in mutants}
@@ -74,7 +78,7 @@ def render(entries: Sequence[Entry], mutants: Sequence[Mutant], odd: Iterable[Sy
     for group, members in by_group.items():
         parts += _table(group, members, mutants)
     parts.append(_ODD)
-    parts += [f"| `{system.name}` | {cell(system.sentence)} |\n" for system in odd]
+    parts += [f"| `{one.name}` | {cell(one.sentence)} | {_may_fail(one)} |\n" for one in odd]
     return "".join(parts)
 
 
@@ -103,6 +107,10 @@ def _row(entry: Entry, mutant: Mutant) -> str:
     fault = f"{kind} `{mutant.name}`{over}"
     row = (_link(entry), entry["level"], fault, cell(mutant.fault), cell(mutant.because))
     return f"| {' | '.join(row)} |\n"
+
+
+def _may_fail(odd: System | Surroundings) -> str:
+    return ", ".join(f"`{pattern}`" for pattern in odd.breaks)
 
 
 def _link(entry: Entry) -> str:

@@ -28,13 +28,14 @@ class Surroundings:
     """Their name, what is odd about them, and how a process enters them before it runs a program.
 
     ``of_peers``: only the peers and the programs of platform checks are there; else the suite is,
-    and they inherit it.
+    and they inherit it. ``breaks`` is as that of an odd system.
     """
 
     name: str
     sentence: str
     enter: Callable[[], None]
     of_peers: bool = False
+    breaks: tuple[str, ...] = ()
 
     def command(self) -> list[str]:
         """Give the beginning of a command line that runs the rest in there."""

@@ -9,15 +9,16 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
 from conformance.report import model
 
 from .grounds import Missing
-from .systems import FOR_PASSERS
+from .surroundings import Surroundings
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from conformance.report.model import Document, Result
 
@@ -74,7 +75,7 @@ def try_mutant(mutant: Mutant, grounds: Grounds, *, full: bool = False) -> Trial
     """Run the check that *mutant* must fail; *full*: all that MUST or SHOULD hold."""
     about = (mutant.name, mutant.fault, mutant.check, mutant.because)
     try:
-        surroundings = grounds.of(mutant)
+        environment = grounds.of(mutant)
         command = grounds.command(mutant)
     except Missing as lack:
         return Trial(*about, 0, lack=str(lack))
@@ -85,37 +86,49 @@ def try_mutant(mutant: Mutant, grounds: Grounds, *, full: bool = False) -> Trial
         words += ["--subject", "passer", "--peer", shlex.join(command)]
         words += ["--transport", mutant.transport, "--backend", mutant.backend]
     started = time.monotonic()
-    results, trouble = _run([*words, "--timeout-scale", str(mutant.timeout_scale)], surroundings)
+    results, trouble = _run([*words, "--timeout-scale", str(mutant.timeout_scale)], environment)
     return Trial(*about, time.monotonic() - started, results, trouble)
 
 
-def try_odd(system: System, grounds: Grounds, checks: Sequence[str] = ()) -> Trial:
-    """Run everything, or the given *checks*, on an odd system; nothing is to fail.
+def try_odd(odd: System | Surroundings, grounds: Grounds, checks: Sequence[str] = ()) -> Trial:
+    """Run everything, or the given *checks*, where things are odd; nothing is to fail.
 
-    Nothing but what the baseline of this platform lists: that fails on its usual system too.
+    Nothing but what the baseline of this platform lists, which fails on its usual system too, and
+    the checks of the platform that the odd system itself is named by.
     """
-    about = (system.name, system.sentence, "", "")
+    about = (odd.name, odd.sentence, "", "")
+    words = [word for check in checks for word in ("--check", check)] + ["--baseline", "auto"]
+    started = time.monotonic()
+    if isinstance(odd, Surroundings):
+        results, trouble = _run(words, {}, odd.around)
+        return Trial(*about, time.monotonic() - started, results, trouble)
     try:
-        surroundings = grounds.odd(system)
+        of_passer, of_platform = grounds.odd(odd), grounds.odd(odd, to_self=True)
     except Missing as lack:
         return Trial(*about, 0, lack=str(lack))
-    words = [word for check in checks for word in ("--check", check)]
-    words += ["--subject", "passer"] if system.name in FOR_PASSERS else []
-    words += ["--baseline", "auto"]
-    started = time.monotonic()
-    results, trouble = _run(words, surroundings)
-    return Trial(*about, time.monotonic() - started, results, trouble)
+    results, trouble = _run([*words, "--subject", "passer"], of_passer)
+    more, trouble_too = _run([*words, "--subject", "platform"], of_platform)
+    results += [
+        result
+        for result in more
+        if not any(fnmatchcase(result["id"], pattern) for pattern in odd.breaks)
+    ]
+    return Trial(*about, time.monotonic() - started, results, trouble or trouble_too)
 
 
-def _run(words: Sequence[str], surroundings: dict[str, str]) -> tuple[list[Result], str]:
+def _run(
+    words: Sequence[str],
+    environment: dict[str, str],
+    around: Callable[[list[str]], list[str]] = list,
+) -> tuple[list[Result], str]:
     with tempfile.TemporaryDirectory(prefix="mutant-") as folder:
         path = os.path.join(folder, "results.json")
         own = ["-n", "0", "--plain", "--quiet", "--results", path]
         command = [sys.executable, "-m", "conformance", "run", *words, *own]
         try:
             done = subprocess.run(
-                command,
-                env=os.environ | surroundings,
+                around(command),
+                env=os.environ | environment,
                 capture_output=True,
                 text=True,
                 timeout=_LONGEST,

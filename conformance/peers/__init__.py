@@ -21,4 +21,5 @@ def python_command(module: str, *arguments: str) -> tuple[str, ...]:
 PEERS: dict[str, tuple[str, ...]] = {
     "fdpass": python_command("conformance.peers.reference"),
     "fdpass-ctypes": python_command("conformance.peers.without_sendmsg"),
+    "send-fds": python_command("conformance.peers.plain"),
 }

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import functools
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .prelude import texts
 from .render import Renderer, leaves
 
 if TYPE_CHECKING:
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     from .steps import Block, Comparison, Expectation, Part, Step
 
-_PRELUDE = Path(__file__).with_name("prelude.c")
 _HOW = (
     "Compile it with `cc -Wall FILE.c -o FILE` (on illumos with -lsocket -lnsl), and run it with",
     "`./FILE [SECONDS A STEP]`.",
@@ -136,7 +135,7 @@ def _escaped(byte: int) -> str:
 def _chunks() -> tuple[tuple[str, str], ...]:
     """Give the functions by their names; what is none has an empty one, and is always there."""
     found = []
-    for chunk in _PRELUDE.read_text().strip().split("\n\n"):
+    for chunk in "\n".join(texts("c")).strip().split("\n\n"):
         function = re.search(r"^(?:static )[\w *]*?\b(\w+)\([^;]*$", chunk, re.MULTILINE)
         found.append((function[1] if function else "", chunk))
     return tuple(found)
@@ -145,7 +144,7 @@ def _chunks() -> tuple[tuple[str, str], ...]:
 @functools.cache
 def _macros() -> dict[str, set[str]]:
     """Give the functions that each macro calls."""
-    text = _PRELUDE.read_text().replace("\\\n", "")
+    text = "".join(texts("c")).replace("\\\n", "")
     found = re.findall(r"^#define (\w+)\(.*?\)(.*)$", text, re.MULTILINE)
     return {name: _named(body) for name, body in found}
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 import functools
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .prelude import texts
 from .render import WIDTH, Renderer, leaves
 
 if TYPE_CHECKING:
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from .steps import Block, Expectation, Part, Step
 
-_PRELUDE = Path(__file__).with_name("prelude.py")
 _HOW = "Run it with `python3 -I -S FILE [SECONDS A STEP]`; it needs nothing but Python 3.10."
 
 
@@ -90,24 +89,25 @@ class Python(Renderer):
 
 @functools.cache
 def _definitions() -> tuple[tuple[str, str, frozenset[str]], ...]:
-    """Give names, text and used names of everything that stands at the top level."""
-    text = _PRELUDE.read_text()
+    """Give names, text and used names of everything that stands at the top level, each once."""
+    return tuple(dict.fromkeys(one for text in texts("py") for one in _defined(text)))
+
+
+def _defined(text: str) -> Iterator[tuple[str, str, frozenset[str]]]:
     lines = text.splitlines()
-    found = []
     for node in ast.parse(text).body:
         decorators = getattr(node, "decorator_list", [])
         first = min([node.lineno, *(one.lineno for one in decorators)])
         words = re.sub(r"  # noqa.*", "", "\n".join(lines[first - 1 : node.end_lineno]))
         used = frozenset(one.id for one in ast.walk(node) if isinstance(one, ast.Name))
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
-            found.append((node.name, words, used))
+            yield node.name, words, used
         elif isinstance(node, ast.Import):
-            found.append((node.names[0].name, words, frozenset()))
+            yield node.names[0].name, words, frozenset()
         elif isinstance(node, ast.Assign):
             targets = [part for target in node.targets for part in ast.walk(target)]
             names = " ".join(part.id for part in targets if isinstance(part, ast.Name))
-            found.append((names, words, used))
-    return tuple(found)
+            yield names, words, used
 
 
 def _prelude(steps: str) -> str:
@@ -121,7 +121,7 @@ def _prelude(steps: str) -> str:
         chosen |= {names for names, _ in new}
         wanted = wanted.union(*(used for _, used in new))
     parts = [words for names, words, _ in _definitions() if names in chosen]
-    imports = [part for part in parts if part.startswith("import ")]
+    imports = sorted(part for part in parts if part.startswith("import "))
     settings = [part for part in parts if part[0].isupper()]
     rest = [part for part in parts if part not in imports and part not in settings]
     return "\n\n\n".join(["\n".join([*imports, "", *settings]), *rest])

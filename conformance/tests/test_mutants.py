@@ -11,6 +11,7 @@ from conformance.mutants.__main__ import _verdict
 from conformance.mutants.catalogue import MUTANTS
 from conformance.mutants.grounds import Grounds
 from conformance.mutants.mutant import Mutant
+from conformance.mutants.oddities import ODD
 from conformance.mutants.spoilers import Spoiler
 from conformance.mutants.trial import CAUGHT, NOT_TRIED, OTHERWISE, SURVIVED, Trial, try_mutant
 from conformance.report.screen import Screen
@@ -36,16 +37,16 @@ def test_a_check_without_a_mutant_is_a_hole() -> None:
     left = [mutant for mutant in MUTANTS if mutant.check != _ANY]
 
     assert next(entry["id"] for entry in page.holes(entries(), left)) == _ANY
-    assert "**Holes: none.**" in page.render(entries()[:1], MUTANTS, systems.ODD)
+    assert "**Holes: none.**" in page.render(entries()[:1], MUTANTS, ODD)
     assert f"- [`{_ANY}`](CATALOGUE.md#bidirectionalfirst-to-second) MUST\n" in page.render(
-        entries()[:1], left, systems.ODD
+        entries()[:1], left, ODD
     )
 
 
 def test_the_page_has_every_mutant_and_every_odd_system() -> None:
-    text = page.render(entries(), MUTANTS, systems.ODD)
+    text = page.render(entries(), MUTANTS, ODD)
 
-    names = [mutant.name for mutant in MUTANTS] + [system.name for system in systems.ODD]
+    names = [mutant.name for mutant in MUTANTS] + [system.name for system in ODD]
     assert [name for name in names if f"`{name}`" not in text] == []
 
 

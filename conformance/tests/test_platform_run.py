@@ -6,11 +6,12 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from conformance import entries
+from conformance import entries, plugin
 from conformance.errors import BrokenProgram, Lacking, SystemFailed
 from conformance.platform import program, runner
 from conformance.report import model
@@ -254,3 +255,12 @@ def test_why_they_are_left_out(
 ) -> None:
     assert words in left_out(simulated, backend, system)
     assert bool(words) == bool(left_out(simulated, backend, system))
+
+
+def test_workers_start_programs_as_the_controller_would() -> None:
+    """Workers of an emulated run are not emulated, and would not know that it is one."""
+    config = SimpleNamespace(
+        workerinput={"conformance_launcher": "qemu-x86_64"}, getoption=lambda _: ""
+    )
+
+    assert plugin._launcher(config) == "qemu-x86_64"  # type: ignore[arg-type]

@@ -1,0 +1,61 @@
+"""Flags, options and identity."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import socket
+
+from .saying import Result, missing
+from .steps import borrowed, gives, numbered
+
+
+@gives("number")
+def do_nonblocking(fd: int) -> Result:
+    return numbered(bool(fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_NONBLOCK))
+
+
+@gives()
+def do_set_nonblocking(fd: int, on: int) -> Result:
+    flags = fcntl.fcntl(fd, fcntl.F_GETFL) & ~os.O_NONBLOCK
+    fcntl.fcntl(fd, fcntl.F_SETFL, flags | (os.O_NONBLOCK if on else 0))
+    return Result()
+
+
+@gives("number")
+def do_appending(fd: int) -> Result:
+    return numbered(bool(fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_APPEND))
+
+
+@gives("text")
+def do_access(fd: int) -> Result:
+    result = Result()
+    modes = {os.O_RDONLY: "read", os.O_WRONLY: "write", os.O_RDWR: "both"}
+    result.text = modes[fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE]
+    return result
+
+
+@gives("number")
+def do_cloexec(fd: int) -> Result:
+    return numbered(bool(fcntl.fcntl(fd, fcntl.F_GETFD) & fcntl.FD_CLOEXEC))
+
+
+@gives()
+def do_set_cloexec(fd: int, on: int) -> Result:
+    fcntl.fcntl(fd, fcntl.F_SETFD, fcntl.FD_CLOEXEC if on else 0)
+    return Result()
+
+
+@gives()
+def do_setsockopt(sock: int, option: str, value: int) -> Result:
+    number = getattr(socket, f"SO_{option}", None)
+    if number is None:
+        missing(f"this Python has no SO_{option}")
+    with borrowed(sock) as there:
+        there.setsockopt(socket.SOL_SOCKET, number, value)
+    return Result()
+
+
+@gives("number")
+def do_same_file(one: int, other: int) -> Result:
+    return numbered(os.path.samestat(os.fstat(one), os.fstat(other)))
