@@ -325,19 +325,22 @@ def test_data_beyond_the_channel(bench: Bench) -> None:
     """More descriptors than the channel holds arrive each with its own bytes.
 
     The bytes are of several lengths, so that the channel is full now before and now after them:
-    over streams a descriptor is a message of its own, and has to wait then.
+    over streams a descriptor is a message of its own, and has to wait then. One is received at a
+    time, and each time the sender fills the channel up.
     """
     bench.needs_table()
     first, second = bench.join(batch=1, max_queued=400)
     tokens = bench.tokens(4)
     held = first.open_all(tokens)
-    data = [b"\xff" * (number % 5) for number in range(400)]
+    data = [b"\xff" * (number * number % 7 * 400) for number in range(400)]
 
     for number, some in enumerate(data):
         first.send(held[number % 4], data=some)
-    flushed = first.ask("flush", _PATIENTLY)
-    received = [second.recv_with_data(_PATIENTLY) for _ in data]
-    flushed.answer()
+    received = []
+    for _ in data:
+        received.append(second.recv_with_data())
+        first.condition_of("flush", 0.0)  # there is room for some more
+    first.flush()
 
     assert [some for _, some in received] == data, "the bytes are not with their descriptors"
     order = bench.order([held for held, _ in received], tokens)

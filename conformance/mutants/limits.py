@@ -18,7 +18,7 @@ MUTANTS = (
     _on("leaks-sent", "lost-is-not-held", "what found no slot is still open somewhere"),
     _on("ignores-limit", "lowered", "a descriptor was installed beyond the limit"),
     _on("hides-truncation", "full-with-credentials", "lost, and nothing tells of it"),
-    _on("send-needs-slot", "full-sender", "a full table keeps its owner from sending"),
+    _on("send-needs-slot", "full-sender", "send, failed with EMFILE"),
     _on("drops-when-channel-full", "taken-arrives", "other bytes came than were taken"),
     _on("claims-refused", "in-flight", "other descriptors came than were taken"),
     _on("counts-for-ever", "in-flight-ends", "send, failed with ETOOMANYREFS"),
