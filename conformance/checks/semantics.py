@@ -67,9 +67,8 @@ def test_one_message(s: Script) -> None:
 def test_bytes_before(s: Script) -> None:
     """Plain bytes are not joined with the message of a descriptor sent after them.
 
-    XSH 2.10.11 asks for it: what has ancillary data is a segment of its own. Linux is known to
-    deviate: it gives both in one receive, so that it is not seen to which bytes the descriptor
-    belongs.
+    XSH 2.10.11 asks for it: what has ancillary data is a segment of its own. Where both come in one
+    receive, it is not seen to which bytes the descriptor belongs.
     """
     a, b = s.socketpair()
     _, write_end = s.pipe()
@@ -89,8 +88,8 @@ def test_bytes_before(s: Script) -> None:
 def test_rest_alone(s: Script) -> None:
     """The rest of a message read in part is not joined with the next message.
 
-    XSH 2.10.11 asks for it: no receive gives data of two segments. Linux is known to deviate: a
-    receive after a partial one goes on into the next message, and gives its descriptors too.
+    XSH 2.10.11 asks for it: no receive gives data of two segments. Else a reader that took a part
+    gets the next message's descriptors too early.
     """
     a, b = s.socketpair()
     read_end, write_end = s.pipe()
