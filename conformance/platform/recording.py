@@ -77,7 +77,7 @@ class Recording:
         return Fd(one, step), Fd(other, step)
 
     def _result(self, operation: str, told: str, *arguments: Given) -> Result:
-        return Result(self, self._step(operation, "result", told, arguments))
+        return Result(self.may_use, self._step(operation, "result", told, arguments))
 
     def _value(self, operation: str, *arguments: Given, told: str = "number") -> Value:
         return self._step(operation, "result", told, arguments).field(told)

@@ -7,19 +7,21 @@ from typing import TYPE_CHECKING
 from .steps import Fd
 
 if TYPE_CHECKING:
-    from .recording import Recording
+    from collections.abc import Callable
+
     from .steps import Step, Value
 
 
 class Result:
     """What a step gave. Who asks for ``errno`` allows the step to fail; else it has to succeed."""
 
-    def __init__(self, script: Recording, step: Step) -> None:
-        self._script = script
+    def __init__(self, may_use: Callable[[Step], None], step: Step) -> None:
+        """Refuse by *may_use* what is known in another process only."""
+        self._may_use = may_use
         self._step = step
 
     def _field(self, name: str) -> Value:
-        self._script.may_use(self._step)
+        self._may_use(self._step)
         if name not in ("errno", *self._step.told.split()):
             raise ValueError(f"{self._step.operation} gives no {name}")
         return self._step.field(name)
@@ -108,5 +110,5 @@ class Received(Result):
         """Give one of the descriptors that came; to use one that did not come fails the check."""
         if self._step.operation == "drain":
             raise ValueError("what drain has received is closed")
-        self._script.may_use(self._step)
+        self._may_use(self._step)
         return Fd(self._step.name, self._step, index)

@@ -212,11 +212,11 @@ class Script(Recording):
         told = "count data fds messages ctrunc trunc overrun"
         room = space(16) if room is None else room
         step = self._step("recv", "result", told, (sock, size, room, "|".join(flags)))
-        return Received(self, step)
+        return Received(self.may_use, step)
 
     def drain(self, sock: Fd) -> Received:
         """Receive all that is there, and close what came: ``count``, ``fds``, ``ctrunc`` in all."""
-        return Received(self, self._step("drain", "result", "count fds ctrunc", (sock,)))
+        return Received(self.may_use, self._step("drain", "result", "count fds ctrunc", (sock,)))
 
     def send_to(self, sock: Fd, path: Value, data: bytes, fds: Sequence[Fd] = ()) -> Result:
         """Send a datagram to a path: ``count``."""
@@ -239,7 +239,7 @@ class Script(Recording):
         """
         told = "count data fds ctrunc"
         step = self._step("recv_oddly", "result", told, (sock, size, space(16), "", how))
-        return Received(self, step)
+        return Received(self.may_use, step)
 
     def inspect(
         self,
@@ -256,7 +256,7 @@ class Script(Recording):
         told = "count data fds ctrunc addresses unopened stale beyond"
         room = space(16) if room is None else room
         step = self._step("inspect", "result", told, (sock, size, room, "|".join(flags)))
-        return Received(self, step)
+        return Received(self.may_use, step)
 
     def rights(self, *fds: Fd) -> Part:
         """Give a control message with these descriptors, for :meth:`send`. No step."""
