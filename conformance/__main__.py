@@ -20,13 +20,13 @@ from .baseline.file import AUTO, NONE, path_of, shipped
 from .facts import entries as fact_entries
 from .facts import reference
 from .facts.command import facts
+from .harness.transports import TRANSPORTS
 from .peers import PEERS
 from .report import listing, model, page
 from .report.progress import NORMAL, QUIET, VERBOSE
 from .report.screen import Screen
 from .repro import repro
 from .requirement import SUBJECTS
-from .transports import TRANSPORTS
 
 _HERE = Path(__file__).resolve().parent
 

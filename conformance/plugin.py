@@ -14,7 +14,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from .nursery import Nursery
+    from .harness.nursery import Nursery
     from .requirement import Requirement
     from .selection import Selection
     from .subject import Subject, Variant
@@ -131,7 +131,7 @@ def _subject(config: pytest.Config) -> Subject:
 
 def _met(config: pytest.Config) -> Subject:
     from .errors import CannotStart, Lacking, PassFailed, PeerFailed, RequestRefused
-    from .spawn import make_room
+    from .harness.spawn import make_room
     from .subject import command_of, meet
 
     make_room()
@@ -290,7 +290,7 @@ def _is_selected(item: pytest.Item, config: pytest.Config) -> bool:
 
 def _nursery(config: pytest.Config) -> Nursery | None:
     """Give the nursery of this process; None if the peer program cannot fork."""
-    from .nursery import NEEDS, Nursery
+    from .harness.nursery import NEEDS, Nursery
 
     subject = _subject(config)
     if not NEEDS.issubset(subject.hello["ops"]):
@@ -338,8 +338,8 @@ def _try_platform(pyfuncitem: pytest.Function, requirement: Requirement) -> None
 
 def _try_passer(pyfuncitem: pytest.Function, requirement: Requirement) -> None:
     """Run a check at a bench of its own; giving everything back is a part of it."""
-    from .bench import Bench
     from .errors import Lacking, hidden
+    from .harness.bench import Bench
 
     __tracebackhide__ = hidden
     option = pyfuncitem.config.getoption

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from . import __version__
+from .harness.transports import TRANSPORTS
 from .requirement import PLATFORM
-from .transports import TRANSPORTS
 from .verdict import FIELDS, TRANSCRIPT
 
 if TYPE_CHECKING:

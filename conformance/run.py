@@ -17,12 +17,12 @@ from . import __version__, entries, environment
 from .baseline.condition import of_the_run
 from .baseline.file import NONE, BadBaseline, chosen
 from .baseline.judging import judge
+from .harness.transports import TRANSPORTS
 from .record import Recorder
 from .report import model, terminal
 from .report.progress import NORMAL, QUIET, Watch
 from .report.screen import Screen
 from .requirement import catalogue
-from .transports import TRANSPORTS
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence

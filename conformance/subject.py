@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from .errors import PeerFailed
-from .patience import Patience
-from .peer import start
+from .harness.patience import Patience
+from .harness.peer import start
+from .harness.transports import TRANSPORTS
 from .peers import PEERS
 from .requirement import PLATFORM
-from .transports import TRANSPORTS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,13 +10,13 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from conformance.errors import PassFailed
+from conformance.harness.tokens import Place
 from conformance.requirement import must, should
-from conformance.tokens import Place
 
 if TYPE_CHECKING:
-    from conformance.bench import Bench
-    from conformance.held import Held
-    from conformance.player import Player
+    from conformance.harness.bench import Bench
+    from conformance.harness.held import Held
+    from conformance.harness.player import Player
 
 _NOT_SENT = "what arrived is not the descriptor that was sent"
 

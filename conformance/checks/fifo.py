@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from conformance.harness.series import Series
 from conformance.requirement import may, must, should
-from conformance.series import Series
 
 if TYPE_CHECKING:
-    from conformance.bench import Bench
+    from conformance.harness.bench import Bench
 
 _ORDER = "AnyEvent::FDpasser, POD, FIFO ordering"
 _EXERCISE = "AnyEvent::FDpasser, t/buffer_exercise.t"

@@ -13,7 +13,7 @@ from conformance.errors import Lacking
 from conformance.requirement import must, should
 
 if TYPE_CHECKING:
-    from conformance.bench import Bench
+    from conformance.harness.bench import Bench
 
 
 @must(

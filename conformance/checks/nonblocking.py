@@ -9,16 +9,16 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from conformance.errors import PassFailed
-from conformance.patience import WITHIN
+from conformance.harness.patience import WITHIN
 from conformance.requirement import must, should
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from conformance.bench import Bench
-    from conformance.held import Held
-    from conformance.peer import Pending
-    from conformance.player import Player
+    from conformance.harness.bench import Bench
+    from conformance.harness.held import Held
+    from conformance.harness.peer import Pending
+    from conformance.harness.player import Player
 
 _NOT_SENT = "what arrived is not the descriptor that was sent"
 _ENOUGH = 600  # descriptors; the usual channel and a queue of 50 refuse sooner

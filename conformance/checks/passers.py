@@ -5,12 +5,12 @@ from __future__ import annotations
 import socket
 from typing import TYPE_CHECKING
 
+from conformance.harness.series import Series
 from conformance.requirement import must, should
-from conformance.series import Series
 
 if TYPE_CHECKING:
-    from conformance.bench import Bench
-    from conformance.player import Player
+    from conformance.harness.bench import Bench
+    from conformance.harness.player import Player
 
 _SEED = "AnyEvent::FDpasser, t/send_passer_over_passer.t"
 _POD = "AnyEvent::FDpasser, POD, Passing passers"

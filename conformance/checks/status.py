@@ -11,8 +11,8 @@ from conformance.errors import PassFailed
 from conformance.requirement import must, should
 
 if TYPE_CHECKING:
-    from conformance.bench import Bench
-    from conformance.held import Held
+    from conformance.harness.bench import Bench
+    from conformance.harness.held import Held
 
 _FHS = "AnyEvent::FDpasser, t/non_blocking_fhs.t"
 _POSIX = "POSIX.1-2017 XSH fcntl, F_SETFL: of the open file description"

@@ -10,12 +10,12 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from conformance.errors import Lacking, PassFailed
+from conformance.harness.series import SOON, Series
 from conformance.requirement import must, should
-from conformance.series import SOON, Series
 
 if TYPE_CHECKING:
-    from conformance.bench import Bench
-    from conformance.player import Player
+    from conformance.harness.bench import Bench
+    from conformance.harness.player import Player
 
 _SEED = "AnyEvent::FDpasser, t/full_descriptor_table.t"
 _POD = "AnyEvent::FDpasser, POD, Descriptor table full"

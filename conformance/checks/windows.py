@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from conformance.requirement import must, should
 
 if TYPE_CHECKING:
-    from conformance.bench import Bench
-    from conformance.player import Player
+    from conformance.harness.bench import Bench
+    from conformance.harness.player import Player
 
 _WIRE = "IO::FDPass 1.3, FDPass.xs: a DWORD, the process id, and a HANDLE"
 _DUPLICATE = "Microsoft, DuplicateHandle: the handle of a process that must be there"

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 import conformance
-from conformance.bench import Bench
 from conformance.errors import PassFailed, PeerFailed
+from conformance.harness.bench import Bench
+from conformance.harness.spawn import inheritable
+from conformance.harness.transports import TRANSPORTS
 from conformance.peers import PEERS
-from conformance.spawn import inheritable
-from conformance.transports import TRANSPORTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

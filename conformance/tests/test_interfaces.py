@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from conformance import channels, environment, expected, simulated
+from conformance import environment, expected, simulated
 from conformance.errors import Lacking
+from conformance.harness import channels
 from conformance.report import failure
 from conformance.tests.test_report import document, result, shown
 

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from conformance.bench import Bench
+from conformance.harness.bench import Bench
+from conformance.harness.series import Series
 from conformance.peers import PEERS
-from conformance.series import Series
 from conformance.subject import meet
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from conformance.errors import CannotStart, Lacking, PassFailed, PeerFailed, RequestRefused
-from conformance.patience import Deadline, Patience
-from conformance.peer import Peer, start
+from conformance.harness.patience import Deadline, Patience
+from conformance.harness.peer import Peer, start
 from conformance.peers import PEERS
 
 if TYPE_CHECKING:

@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from conformance.bench import Bench
 from conformance.errors import PassFailed
+from conformance.harness.bench import Bench
+from conformance.harness.series import Lost, NoRoom, Series
 from conformance.peers import PEERS
-from conformance.series import Lost, NoRoom, Series
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,7 +15,7 @@ import uuid
 from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
-from .errors import PassFailed, hidden
+from ..errors import PassFailed, hidden
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 
-from .errors import Lacking
+from ..errors import Lacking
 
 SOCKETS = frozenset({"bsd44", "bsd43", "none"})
 """The interfaces whose channel is a Unix stream socket; none: the peer names no interface."""

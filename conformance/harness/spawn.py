@@ -17,7 +17,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from .errors import CannotStart
+from ..errors import CannotStart
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -7,7 +7,7 @@ import signal
 from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
-from .errors import PeerFailed, hidden
+from ..errors import PeerFailed, hidden
 from .patience import WITHIN
 
 if TYPE_CHECKING:

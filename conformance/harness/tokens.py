@@ -11,7 +11,7 @@ import select
 import uuid
 from typing import TYPE_CHECKING, NamedTuple
 
-from .errors import PassFailed, hidden
+from ..errors import PassFailed, hidden
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

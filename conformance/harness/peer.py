@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from itertools import count
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from .errors import Lacking, PassFailed, PeerFailed, RequestRefused, hidden
+from ..errors import Lacking, PassFailed, PeerFailed, RequestRefused, hidden
 from .lines import Ended, Lines
 from .patience import WAIT, Patience
 from .spawn import Process, ending

@@ -6,7 +6,7 @@ import signal
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from .errors import PassFailed, hidden
+from ..errors import PassFailed, hidden
 from .held import Held
 from .patience import WITHIN
 from .spawn import FIRST_GIVEN

@@ -10,8 +10,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from ..errors import PeerFailed
 from .channels import open_channel
-from .errors import PeerFailed
 from .patience import Patience
 from .peer import fork, start
 from .spawn import FIRST_GIVEN

@@ -9,8 +9,8 @@ import tempfile
 import uuid
 from typing import TYPE_CHECKING
 
+from ..errors import Lacking, hidden
 from .channels import SOCKETS
-from .errors import Lacking, hidden
 from .held import Books
 from .patience import Patience
 from .peer import fork, start
