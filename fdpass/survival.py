@@ -102,7 +102,15 @@ class Peek:
 
         """
         while True:
-            data, fds, cut = endpoint.peek(_BYTES)
+            try:
+                data, fds, cut = endpoint.peek(_BYTES)
+            except OSError as error:
+                # Some systems refuse a look, too, when there is no slot; nothing is taken then.
+                if error.errno not in {errno.EMFILE, errno.ENFILE}:
+                    raise
+                if RESERVE.free():
+                    continue
+                raise TableFull(errno.EMFILE, "descriptors wait in the channel") from error
             count = len(data)
             if count >= _BYTES:
                 data, fds, cut = _peek_wider(endpoint, fds)

@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from conformance.errors import PassFailed
+from conformance.harness.patience import NOTHING
 from conformance.harness.tokens import Place
 from conformance.requirement import must, should
 
@@ -132,7 +133,7 @@ def test_not_to_oneself(bench: Bench) -> None:
     first.flush()
 
     came_back = first.condition_of("recv", 0.0)
-    assert came_back == "timed-out", "a peer received what it had sent itself"
+    assert came_back in NOTHING, "a peer received what it had sent itself"
     assert token.is_written_by(second.recv()), _NOT_SENT
 
 
@@ -284,9 +285,10 @@ def test_close_on_exec(bench: Bench) -> None:
     """
     first, second = bench.join()
 
-    received = first.pass_to(second, first.open(bench.token()))
-
-    assert received.flags().cloexec, "what was received would be inherited over exec"
+    opened = first.open(bench.token())
+    for number in range(20):  # now and then is not enough
+        received = first.pass_to(second, opened)
+        assert received.flags().cloexec, f"number {number} of 20 would be inherited over exec"
 
 
 @should(

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from conformance.errors import PassFailed
-from conformance.harness.patience import WITHIN
+from conformance.harness.patience import NOTHING, WITHIN
 from conformance.requirement import must, should
 
 if TYPE_CHECKING:
@@ -242,7 +242,7 @@ def test_refused_is_not_sent(bench: Bench) -> None:
     received = _drain(first, second, accepted + late)
     surplus = second.condition_of("recv", 0.0)
 
-    assert surplus == "timed-out", "more arrived than was accepted: a refused one was sent"
+    assert surplus in NOTHING, f"{surplus}: more than what was accepted, a refused one was sent"
     assert bench.order(received, tokens) == [0] * accepted + [1] * late, _NOT_SENT
     for held in (other, *received[accepted:]):
         held.close()
@@ -282,7 +282,7 @@ def test_flush_times_out(bench: Bench) -> None:
     A channel that takes all there is (gVisor's counts bytes only) leaves nothing to wait for.
     """
     bench.needs_table()
-    first, second = bench.join(batch=1, max_queued=50)
+    first, second = bench.join(batch=1, max_queued=5)
     token = bench.token()
     second.stop()
     accepted = _fill(first, first.open(token))

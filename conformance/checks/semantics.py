@@ -125,6 +125,41 @@ def test_shared_nonblock(s: Script) -> None:
     s.expect(at_the_sender, False, "O_NONBLOCK is not shared with the sender")
     s.close(write_end)
 
+    c, d = s.socketpair()
+    s.set_nonblocking(c)
+    s.send(a, b"xy", [c, d])
+    sockets = s.recv(b, 2)
+    nonblocking = s.nonblocking(sockets.fd(0))
+    blocking = s.nonblocking(sockets.fd(1))
+
+    s.expect(nonblocking, True, "O_NONBLOCK of a socket was lost on the way")
+    s.expect(blocking, False, "O_NONBLOCK of a socket was set on the way")
+
+
+@should("semantics.number-zero", _DUP, subject="platform", endangers=("table", "bidirectional"))
+def test_number_zero(s: Script) -> None:
+    """A descriptor is sent as well as number 0, and comes as well as number 0.
+
+    So it is in a daemon that has closed its standard descriptors, and 0 is easily taken for none.
+    """
+    a, b = s.socketpair()
+    s.close(s.number(0))
+    file = s.file(b"the file")
+    null = s.null()
+    s.send(a, b"x", [null, file])
+    s.send(a, b"y", [file])
+    s.close(file)
+
+    both = s.recv(b, 1)
+    s.expect(both.fds, 2, "not both of them came")
+    same = s.read(both.fd(1), 8)
+    s.close(both.fd(0))
+    alone = s.recv(b, 1)
+    offset = s.tell(alone.fd())
+
+    s.expect(same.data, b"the file", "what came is not the descriptor that was sent")
+    s.expect(offset, 8, "what came later is not the descriptor that was sent")
+
 
 @should("semantics.shared-offset", _DUP, subject="platform", endangers=("fifo", "status"))
 def test_shared_offset(s: Script) -> None:

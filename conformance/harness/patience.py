@@ -14,6 +14,10 @@ CHECK = 30.0
 """Seconds for a check as a whole; times the scale."""
 
 
+NOTHING = frozenset({"timed-out", "would-block"})
+"""What a receive says that was not to wait, and found nothing."""
+
+
 class Patience:
     """The time that is left."""
 

@@ -168,7 +168,7 @@ MUTANTS = (
     Mutant(
         "drops-at-close",
         "fifo.sender-closes",
-        because="descriptor 1 of 5 was lost",
+        because="descriptor 1 of 20 was lost",
         system="drops-at-close",
         timeout_scale=HASTY,
     ),
@@ -182,7 +182,7 @@ MUTANTS = (
     Mutant(
         "drops-at-close",
         "fifo.sender-dies",
-        because="descriptor 1 of 5 was lost",
+        because="descriptor 1 of 20 was lost",
         system="drops-at-close",
     ),
     Mutant(

@@ -10,6 +10,7 @@ def _on(system: str, check: str, because: str) -> Mutant:
 
 
 MUTANTS = (
+    _on("forgets-zero", "number-zero", "not both of them came"),
     _on("gives-again", "first-byte", "came again with the rest of its message"),
     _on("gives-again", "partial-send", "came again with later bytes"),
     _on("joins-messages", "one-message", "other bytes than those of the first message"),

@@ -108,6 +108,7 @@ PLATFORM = (
     System("ignores-close", "What was received stays open when it is closed.", "leaks"),
     System("empties-passed-sockets", "A passed socket has lost what waited in it.", "passers"),
     System("numbers-once", "A descriptor listed twice comes under one number.", "identity"),
+    System("forgets-zero", "What would come as number 0 is closed.", "loss"),
     System("leaks-when-cut", "A cut message leaves a descriptor open, unreported.", "leaks"),
     System("overstates-length", "cmsg_len of a cut message ends beyond the buffer.", "truncation"),
     System("cries-truncation", "MSG_CTRUNC is set although nothing was cut.", "truncation"),

@@ -30,6 +30,7 @@ from fdpass.tests.scripted import Scripted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from typing import NoReturn
 
     from fdpass.backends import Backend
     from fdpass.tests.scripted import Piece
@@ -575,3 +576,28 @@ def test_a_way_nobody_knows_is_named_with_those_known() -> None:
     known = "known: auto, put-back, peek, reserve"
     with pytest.raises(ValueError, match=f"no survival mode 'luck'; {known}"):
         survival.choose(bsd44, "luck")
+
+
+def test_a_look_that_the_system_refuses_for_want_of_a_slot_is_a_full_table(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if not bsd44.peek_works():
+        pytest.skip("a look gives no descriptors here")
+    reading, writing = os.pipe()
+    left, right = fdpass.pair(survival="peek")
+    with left, right:
+        left.send(writing, close=True)
+
+        def refuse(size: int) -> NoReturn:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+        with monkeypatch.context() as patched:
+            patched.setattr(right._endpoint, "peek", refuse)
+            with pytest.raises(fdpass.TableFull):
+                right.recv_nowait()
+
+        received = right.recv(timeout=5.0)
+        os.write(received, b"x")
+        os.close(received)
+    assert os.read(reading, 2) == b"x"
+    os.close(reading)

@@ -30,6 +30,18 @@ void number_once(struct delivery *delivery)
             }
 }
 
+void forget_zero(struct delivery *delivery)
+{
+    struct bundle *rights = &delivery->rights;
+    int kept = 0;
+    for (int i = 0; i < rights->count; i++)
+        if (rights->fds[i])
+            rights->fds[kept++] = rights->fds[i];
+        else
+            shut(0);
+    rights->count = kept;
+}
+
 void leak_when_cut(struct delivery *delivery)
 {
     if (delivery->cut && !delivery->peek)

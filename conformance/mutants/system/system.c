@@ -114,6 +114,8 @@ static const struct fault FAULTS[] = {
     {"empties-passed-sockets", .deliver = empty_sockets},
     /* No system is known to: it is how brokers keep descriptors, one for each file. */
     {"numbers-once", .deliver = number_once},
+    /* No system is known to: programs do, which take 0 for "none". */
+    {"forgets-zero", .deliver = forget_zero},
     /* macOS installs them all, and then cuts the message (bun 37427, CPython 80931). */
     {"leaks-when-cut", .deliver = leak_when_cut},
     /* macOS leaves cmsg_len as it was (rustix 1683). */

@@ -259,6 +259,7 @@ PRIVATE bool was_received(int fd);
 
 /* control.c */
 PRIVATE void number_once(struct delivery *delivery);
+PRIVATE void forget_zero(struct delivery *delivery);
 PRIVATE void leak_when_cut(struct delivery *delivery);
 PRIVATE void overstate(struct delivery *delivery);
 PRIVATE void overstate_length(const struct delivery *delivery);

@@ -25,7 +25,7 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 
-enum { HOLDS = 0, FAILS = 1, MISSING = 77, WRONG = 99, TABLE = 4096, MOST_MADE = 16, TRIES = 30 };
+enum { HOLDS = 0, FAILS = 1, MISSING = 77, WRONG = 99, TABLE = 4096, MOST_MADE = 64, TRIES = 30 };
 
 struct bytes {
     const char *at;
