@@ -46,7 +46,8 @@ def types(session: nox.Session) -> None:
     for platform in ("linux", "darwin", "win32"):
         # Of what is installed mypy tells no errors, and an editable install counts as that.
         only_ours = ("--no-site-packages", "--platform", platform)
-        session.run("mypy", *only_ours, "-m", "fdpass", "-m", "fdpass.__main__")
+        entries = ("-m", "fdpass", "-m", "fdpass.__main__", "-m", "fdpass.aio")
+        session.run("mypy", *only_ours, *entries)
 
 
 @nox.session

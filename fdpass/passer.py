@@ -90,6 +90,7 @@ class Passer:
         self._most_ahead = max(_LEAST_AHEAD, max_queued)
         self._carries_text = backend.CARRIES_TEXT
         self.batch = min(batch, backend.MOST_PER_MESSAGE)
+        self.max_queued = max_queued
         self.backend = backend.NAME
         self.survival = way.NAME
         self._closed = False
@@ -297,13 +298,22 @@ class Passer:
             BlockingIOError: none has arrived.
 
         """
+        self.fill_nowait()
+        return self.recv()
+
+    def fill_nowait(self) -> None:
+        """See to it that one is in the inbox, so that no receiving waits; for event loops.
+
+        Raises:
+            as :meth:`recv_nowait`.
+
+        """
         if not self._ready:
             self._claim()
             try:
                 self._inbox.fill()
             finally:
                 self._reader.release()
-        return self.recv()
 
     def recv_many(self, timeout: float | None = None) -> list[int]:
         """Receive all that is there, at least one, waiting for that as :meth:`recv` does."""

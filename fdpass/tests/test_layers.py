@@ -13,7 +13,13 @@ ROOT = Path(__file__).parents[2]
 # From the ground up; those on one floor know nothing of each other.
 FLOORS = [
     {"fdpass.errors"},
-    {"fdpass.table", "fdpass.credentials", "fdpass.patience", "fdpass.backends.systems"},
+    {
+        "fdpass.table",
+        "fdpass.credentials",
+        "fdpass.patience",
+        "fdpass.backends.systems",
+        "fdpass.aio.loops",
+    },
     {"fdpass.backends.unix", "fdpass.backends.native"},
     {"fdpass.backends.scm_rights", "fdpass.backends.streams", "fdpass.backends.handles"},
     {
@@ -32,11 +38,11 @@ FLOORS = [
     {"fdpass.survival"},
     {"fdpass.inbox", "fdpass.outbox"},
     {"fdpass.passer"},
-    {"fdpass.endpoints"},
-    {"fdpass", "fdpass.doctor"},
+    {"fdpass.endpoints", "fdpass.aio.passer"},
+    {"fdpass", "fdpass.doctor", "fdpass.aio"},
     {"fdpass.__main__"},
 ]
-ASIDE = ("fdpass.tests", "fdpass.benchmarks")
+ASIDE = ("fdpass.tests", "fdpass.benchmarks", "fdpass.examples")
 
 
 def modules(package: str) -> dict[str, Path]:

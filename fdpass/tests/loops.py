@@ -1,0 +1,62 @@
+"""Event loops for the tests: asyncio's own and uvloop, under a deadline, nothing left behind."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from fdpass.tests.descriptors import SOON
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+
+def run_on(name: str, main: Callable[..., Coroutine[Any, Any, None]], *args: Any) -> None:
+    """Run *main* on the loop of that name, or skip; all its tasks end with it."""
+    if name == "asyncio":
+        loop = asyncio.new_event_loop()
+    else:
+        if not _UVLOOP:
+            pytest.skip("uvloop is not installed")
+        loop = _UVLOOP.new_event_loop()
+    loop.set_debug(name == "asyncio")
+    try:
+        loop.run_until_complete(asyncio.wait_for(main(*args), SOON))
+        alone = until(lambda: len(asyncio.all_tasks(loop)) == 1 + (sys.version_info < (3, 12)))
+        loop.run_until_complete(asyncio.wait_for(alone, SOON))  # up to 3.11 two tasks
+    finally:
+        for task in asyncio.all_tasks(loop):
+            task.cancel()
+        loop.run_until_complete(asyncio.sleep(0))
+        loop.close()
+
+
+def has(name: str) -> Any:
+    """Give a module that need not be installed, or None."""
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        return None
+
+
+_UVLOOP = has("uvloop")
+if _UVLOOP:  # the first loop of a process opens a pipe that stays
+    _first = _UVLOOP.new_event_loop()
+    _first.run_until_complete(asyncio.sleep(0))
+    _first.close()
+
+
+async def turns(count: int = 20) -> None:
+    """Let everything happen that can without time passing; asyncio's own only."""
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Wait until *condition* holds; the loop's deadline is also this one's."""
+    while not condition():
+        await asyncio.sleep(0.001)
