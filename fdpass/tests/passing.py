@@ -36,6 +36,11 @@ def receive(passer: fdpass.Passer, count: int) -> list[tuple[int, int]]:
     return got
 
 
+def feed(passer: fdpass.Passer, fds: list[int]) -> None:
+    passer.send_many(fds)
+    passer.flush(SOON)
+
+
 class Aside(threading.Thread):
     """Runs one call aside; gives its result or its error."""
 

@@ -15,7 +15,7 @@ import fdpass
 from fdpass import aio
 from fdpass.tests.descriptors import SOON, close_all, fill, identities, identity, is_open
 from fdpass.tests.loops import run_on, turns, until
-from fdpass.tests.passing import Aside, receive, taken
+from fdpass.tests.passing import Aside, feed, receive, taken
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -273,7 +273,7 @@ def test_cancelled_receives_lose_nothing(run: Run, make: Make) -> None:
         ours, theirs = fdpass.pair(batch=1)
         with theirs:
             async with aio.Passer(ours) as passer:
-                feeding = Aside(lambda: (theirs.send_many(sent), theirs.flush(SOON)))
+                feeding = Aside(feed, theirs, sent)
                 got: list[tuple[int, int]] = []
                 cancelled = patience = 0
                 while len(got) < len(sent) or cancelled < 300:
@@ -298,12 +298,12 @@ def test_receives_that_run_out_of_time_lose_nothing(run: Run, make: Make) -> Non
         left, right = aio.pair(batch=1)
         async with left, right:
 
-            async def feed() -> None:
+            async def fill_slowly() -> None:
                 for fd in sent:
                     await left.send(fd)
                     await asyncio.sleep(0.0005)
 
-            feeding = asyncio.ensure_future(feed())
+            feeding = asyncio.ensure_future(fill_slowly())
             got: list[tuple[int, int]] = []
             late = 0
             while len(got) < len(sent) or late < 100:
@@ -350,7 +350,7 @@ def test_either_cancelled_or_accepted(run: Run, make: Make) -> None:
         async with left, right:
             count = await fill_up(left, first)
             got: list[tuple[int, int]] = []
-            accepted = []
+            accepted: list[tuple[int, int]] = []
             for number, (fd, mark) in enumerate(zip(others, marks, strict=True)):
                 sending = asyncio.ensure_future(left.send(fd, close=True))
                 await turns(number % 3)
@@ -590,7 +590,7 @@ def test_with_a_full_table_a_receive_waits_and_loses_nothing(apart: Apart) -> No
                 held = fill()
                 if right._passer.survival == "reserve":
                     raise AssertionError("this test is for peek")
-                got = []
+                got: list[tuple[int, int]] = []
                 cancelled = 0
                 kept = []
                 while len(got) < len(sent):

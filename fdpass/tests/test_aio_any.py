@@ -12,7 +12,7 @@ import fdpass
 from fdpass import aio
 from fdpass.tests.descriptors import SOON, identities, identity, is_open
 from fdpass.tests.loops import has
-from fdpass.tests.passing import Aside, receive, taken
+from fdpass.tests.passing import Aside, feed, receive, taken
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -150,7 +150,7 @@ def test_cancelled_receives_lose_nothing(run: Run, make: Make) -> None:
         ours, theirs = fdpass.pair(batch=1)
         with theirs:
             async with aio.Passer(ours) as passer:
-                feeding = Aside(lambda: (theirs.send_many(sent), theirs.flush(SOON)))
+                feeding = Aside(feed, theirs, sent)
                 got: list[tuple[int, int]] = []
                 tries = 0
 
@@ -208,7 +208,7 @@ def test_two_chains_in_one_loop(run: Run, make: Make) -> None:
             async for fd in source:
                 await target.send(fd, close=True)
 
-    async def feed(target: aio.Passer) -> None:
+    async def fill(target: aio.Passer) -> None:
         async with target:
             for fd in sent:
                 await target.send(fd)
@@ -218,7 +218,7 @@ def test_two_chains_in_one_loop(run: Run, make: Make) -> None:
             ends = []
             for _ in range(2):
                 one, other = aio.pair(max_queued=4), aio.pair(max_queued=4)
-                group.start_soon(feed, one[0])
+                group.start_soon(fill, one[0])
                 group.start_soon(forward, one[1], other[0])
                 ends.append(other[1])
             for end in ends:
@@ -304,12 +304,12 @@ def test_trio_alone_is_enough(make: Make) -> None:
         left, right = aio.pair(batch=1, max_queued=2)
         async with right, trio.open_nursery() as nursery:
 
-            async def feed() -> None:
+            async def fill() -> None:
                 async with left:
                     for fd in sent:
                         await left.send(fd)
 
-            nursery.start_soon(feed)
+            nursery.start_soon(fill)
             assert [taken([fd])[0] async for fd in right] == identities(sent)
 
     trio.run(main)
