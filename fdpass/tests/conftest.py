@@ -11,15 +11,16 @@ import sys
 import tempfile
 import textwrap
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import fdpass
 from fdpass.tests.descriptors import close_all, files, table
+from fdpass.tests.loops import run_on
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Coroutine, Iterator
 
 _ROOT = Path(__file__).parents[2]
 
@@ -59,6 +60,16 @@ def pair() -> Iterator[tuple[fdpass.Passer, fdpass.Passer]]:
     left, right = fdpass.pair()
     with left, right:
         yield left, right
+
+
+@pytest.fixture(params=["asyncio", "uvloop"])
+def run(request: pytest.FixtureRequest) -> Callable[..., None]:
+    """Run a coroutine function on an event loop of asyncio's kind, under a deadline."""
+
+    def run(main: Callable[..., Coroutine[Any, Any, None]], *args: Any) -> None:
+        run_on(request.param, main, *args)
+
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from fdpass.tests.descriptors import SOON
+from fdpass.tests.passing import taken
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
+
+    from fdpass import aio
 
 
 def run_on(name: str, main: Callable[..., Coroutine[Any, Any, None]], *args: Any) -> None:
@@ -60,3 +63,20 @@ async def until(condition: Callable[[], object]) -> None:
     """Wait until *condition* holds; the loop's deadline is also this one's."""
     while not condition():
         await asyncio.sleep(0.001)
+
+
+async def fill_up(passer: aio.Passer, fd: int) -> int:
+    """Send until a send waits; give how many did not."""
+    count = 0
+    while True:
+        sending = asyncio.ensure_future(passer.send(fd))
+        await turns(4)
+        if sending.cancel():
+            await asyncio.wait([sending])
+            return count
+        await sending
+        count += 1
+
+
+async def take(passer: aio.Passer, count: int) -> list[tuple[int, int]]:
+    return [taken([await passer.recv()])[0] for _ in range(count)]

@@ -7,22 +7,25 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from fdpass.tests.descriptors import SOON
 
 _ROOT = Path(__file__).parents[2]
 
 
-def test_the_example_runs(tmp_path: Path) -> None:
-    example = re.search(r"```python\n(.*?)```", (_ROOT / "README.md").read_text(), re.DOTALL)
-    assert example is not None
+@pytest.mark.parametrize(("number", "printed"), [(0, b"written by the child\n"), (1, b"passed\n")])
+def test_the_examples_run(tmp_path: Path, number: int, printed: bytes) -> None:
+    examples = re.findall(r"```python\n(.*?)```", (_ROOT / "README.md").read_text(), re.DOTALL)
     script = tmp_path / "example.py"
-    script.write_text(f"import sys\nsys.path.insert(0, {str(_ROOT)!r})\n{example[1]}")
+    script.write_text(f"import sys\nsys.path.insert(0, {str(_ROOT)!r})\n{examples[number]}")
 
     done = subprocess.run(
         [sys.executable, "-W", "error", script], capture_output=True, timeout=SOON, check=False
     )
 
-    assert (done.stdout, done.stderr) == (b"written by the child\n", b"")
+    assert len(examples) == 2
+    assert (done.stdout, done.stderr) == (printed, b"")
 
 
 def test_the_shell_example_runs(tmp_path: Path) -> None:
