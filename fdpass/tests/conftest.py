@@ -17,7 +17,7 @@ import pytest
 
 import fdpass
 from fdpass.tests.descriptors import close_all, files, table
-from fdpass.tests.loops import run_on
+from fdpass.tests.loops import has, run_on
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
@@ -65,6 +65,8 @@ def pair() -> Iterator[tuple[fdpass.Passer, fdpass.Passer]]:
 @pytest.fixture(params=["asyncio", "uvloop"])
 def run(request: pytest.FixtureRequest) -> Callable[..., None]:
     """Run a coroutine function on an event loop of asyncio's kind, under a deadline."""
+    if request.param == "uvloop" and not has("uvloop"):
+        pytest.skip("uvloop is not installed")
 
     def run(main: Callable[..., Coroutine[Any, Any, None]], *args: Any) -> None:
         run_on(request.param, main, *args)

@@ -7,8 +7,6 @@ import importlib
 import sys
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 from fdpass.tests.descriptors import SOON
 from fdpass.tests.passing import taken
 
@@ -19,12 +17,10 @@ if TYPE_CHECKING:
 
 
 def run_on(name: str, main: Callable[..., Coroutine[Any, Any, None]], *args: Any) -> None:
-    """Run *main* on the loop of that name, or skip; all its tasks end with it."""
+    """Run *main* on the loop of that name; all its tasks end with it."""
     if name == "asyncio":
         loop = asyncio.new_event_loop()
     else:
-        if not _UVLOOP:
-            pytest.skip("uvloop is not installed")
         loop = _UVLOOP.new_event_loop()
     loop.set_debug(name == "asyncio")
     try:
