@@ -18,10 +18,7 @@ if TYPE_CHECKING:
 
 def run_on(name: str, main: Callable[..., Coroutine[Any, Any, None]], *args: Any) -> None:
     """Run *main* on the loop of that name; all its tasks end with it."""
-    if name == "asyncio":
-        loop = asyncio.new_event_loop()
-    else:
-        loop = _UVLOOP.new_event_loop()
+    loop = asyncio.new_event_loop() if name == "asyncio" else _UVLOOP.new_event_loop()
     loop.set_debug(name == "asyncio")
     try:
         loop.run_until_complete(asyncio.wait_for(main(*args), SOON))
