@@ -21,7 +21,7 @@ from .facts import entries as fact_entries
 from .facts import reference
 from .facts.command import facts
 from .harness.transports import TRANSPORTS
-from .peers import PEERS
+from .peers.shipped import SHIPPED
 from .report import listing, model, page
 from .report.progress import NORMAL, QUIET, VERBOSE
 from .report.screen import Screen
@@ -55,10 +55,13 @@ def _peer(_: click.Context, __: click.Parameter, value: str) -> str:
         words = shlex.split(value)
     except ValueError as error:
         raise click.BadParameter(f"{value!r} is no command line: {error}") from None
-    known = f"known peers: {', '.join(PEERS)}; or a command"
+    known = f"known peers: {', '.join(SHIPPED)}; or a command"
     if not words:
         raise click.BadParameter(f"it is empty; {known}")
-    if value not in PEERS and shutil.which(words[0]) is None:
+    if value in SHIPPED:
+        if lack := SHIPPED[value].missing():
+            raise click.BadParameter(f"the peer {value} cannot be run here: {lack}")
+    elif shutil.which(words[0]) is None:
         raise click.BadParameter(f"there is no peer and no program {words[0]!r}; {known}")
     return value
 

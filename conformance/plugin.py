@@ -136,8 +136,8 @@ def _met(config: pytest.Config) -> Subject:
 
     make_room()
     option = config.getoption
-    command = command_of(option("conformance_peer"), _launcher(config))
     try:
+        command = command_of(option("conformance_peer"), _launcher(config))
         subject = meet(command, option("conformance_timeout_scale"))
     except (CannotStart, Lacking, PassFailed, PeerFailed, RequestRefused) as error:
         raise pytest.UsageError(f"--peer: {error}") from None

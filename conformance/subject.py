@@ -10,7 +10,8 @@ from .errors import PeerFailed
 from .harness.patience import Patience
 from .harness.peer import start
 from .harness.transports import TRANSPORTS
-from .peers import PEERS
+from .peers.shipped import SHIPPED
+from .peers.shipped import command_of as command_of_shipped
 from .requirement import PLATFORM
 
 if TYPE_CHECKING:
@@ -165,8 +166,13 @@ def nobody() -> Subject:
 
 
 def command_of(peer: str, launcher: str = "") -> tuple[str, ...]:
-    """Give the command line of a peer: the name of one that comes with the suite, or a command."""
-    command = PEERS.get(peer) or tuple(shlex.split(peer))
+    """Give the command line of a peer: the name of one that comes with the suite, or a command.
+
+    Raises:
+        CannotStart: it comes with the suite, and what it needs is not installed.
+
+    """
+    command = command_of_shipped(peer) if peer in SHIPPED else tuple(shlex.split(peer))
     return (*shlex.split(launcher), *command)
 
 

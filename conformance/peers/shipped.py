@@ -1,0 +1,102 @@
+"""What comes with the suite: every peer program with its language, and what it takes to run it.
+
+A peer whose language or library is not installed here is missing, and says what is to be installed;
+nothing else of the suite minds.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from typing import TYPE_CHECKING, NamedTuple
+
+from ..errors import CannotStart
+from . import PEERS, compiled
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+PROGRAMS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "programs")
+"""The folder of the programs in other languages."""
+
+
+class Shipped(NamedTuple):
+    """A peer program: what it passes by, and how it is started."""
+
+    passer: str
+    language: str
+    dialect: str
+    """What goes over the channel: nul, a NUL byte for each descriptor; count, their number."""
+    command: Callable[[], tuple[str, ...]]
+    """Gives the command line; compiles the program first if that is to be done."""
+    probe: tuple[str, ...] = ()
+    """A command that succeeds where all is installed; empty: Python alone is needed."""
+    package: str = ""
+    """What Debian calls what has to be installed."""
+
+    def missing(self) -> str | None:
+        """Say what has to be installed, or None: it can be run."""
+        if sys.platform == "win32" and self.probe:
+            return "it passes by Unix sockets"
+        if not self.probe or _succeeds(self.probe):
+            return None
+        return f"{self.passer} is not installed; Debian: apt-get install {self.package}"
+
+
+def _succeeds(command: tuple[str, ...]) -> bool:
+    if shutil.which(command[0]) is None:
+        return False
+    return not subprocess.run(command, capture_output=True, check=False).returncode
+
+
+def _python(name: str) -> Callable[[], tuple[str, ...]]:
+    return lambda: PEERS[name]
+
+
+def _script(interpreter: tuple[str, ...], *path: str) -> Callable[[], tuple[str, ...]]:
+    return lambda: (*interpreter, os.path.join(PROGRAMS, *path))
+
+
+def _c() -> tuple[str, ...]:
+    return compiled.program("c", os.path.join(PROGRAMS, "c"), ".c", compiled.cc)
+
+
+_CPYTHON = "Python"
+
+SHIPPED: dict[str, Shipped] = {
+    "fdpass": Shipped("fdpass", _CPYTHON, "nul", _python("fdpass")),
+    "fdpass-ctypes": Shipped("fdpass, by ctypes", _CPYTHON, "nul", _python("fdpass-ctypes")),
+    "send-fds": Shipped("socket.send_fds, recv_fds", _CPYTHON, "nul", _python("send-fds")),
+    "c-cmsg": Shipped("sendmsg(2), recvmsg(2)", "C", "nul", _c, ("cc", "--version"), "gcc"),
+    "io-fdpass": Shipped(
+        "IO::FDPass",
+        "Perl",
+        "nul",
+        _script(("perl",), "perl", "io-fdpass.pl"),
+        ("perl", "-MIO::FDPass", "-MJSON::PP", "-e1"),
+        "libio-fdpass-perl",
+    ),
+    "socket-msghdr": Shipped(
+        "Socket::MsgHdr",
+        "Perl",
+        "nul",
+        _script(("perl",), "perl", "socket-msghdr.pl"),
+        ("perl", "-MSocket::MsgHdr", "-MJSON::PP", "-e1"),
+        "libsocket-msghdr-perl",
+    ),
+}
+
+
+def command_of(name: str) -> tuple[str, ...]:
+    """Give the command line of a shipped peer.
+
+    Raises:
+        CannotStart: it cannot be run here; the message says what is to be installed.
+
+    """
+    peer = SHIPPED[name]
+    if lack := peer.missing():
+        raise CannotStart(f"the peer {name} cannot be run here: {lack}")
+    return peer.command()
