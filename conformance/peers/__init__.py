@@ -22,4 +22,5 @@ PEERS: dict[str, tuple[str, ...]] = {
     "fdpass": python_command("conformance.peers.reference"),
     "fdpass-ctypes": python_command("conformance.peers.without_sendmsg"),
     "send-fds": python_command("conformance.peers.plain"),
+    "multiprocessing": python_command("conformance.peers.reduction"),
 }

@@ -69,6 +69,9 @@ SHIPPED: dict[str, Shipped] = {
     "fdpass": Shipped("fdpass", _CPYTHON, "nul", _python("fdpass")),
     "fdpass-ctypes": Shipped("fdpass, by ctypes", _CPYTHON, "nul", _python("fdpass-ctypes")),
     "send-fds": Shipped("socket.send_fds, recv_fds", _CPYTHON, "nul", _python("send-fds")),
+    "multiprocessing": Shipped(
+        "multiprocessing.reduction.sendfds, recvfds", _CPYTHON, "count", _python("multiprocessing")
+    ),
     "c-cmsg": Shipped("sendmsg(2), recvmsg(2)", "C", "nul", _c, ("cc", "--version"), "gcc"),
     "io-fdpass": Shipped(
         "IO::FDPass",
@@ -85,6 +88,14 @@ SHIPPED: dict[str, Shipped] = {
         _script(("perl",), "perl", "socket-msghdr.pl"),
         ("perl", "-MSocket::MsgHdr", "-MJSON::PP", "-e1"),
         "libsocket-msghdr-perl",
+    ),
+    "ruby": Shipped(
+        "UNIXSocket#send_io, recv_io",
+        "Ruby",
+        "nul",
+        _script(("ruby", "--disable-gems"), "ruby", "send-io.rb"),
+        ("ruby", "--disable-gems", "-rsocket", "-rjson", "-e1"),
+        "ruby",
     ),
 }
 

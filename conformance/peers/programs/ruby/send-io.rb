@@ -1,0 +1,114 @@
+# The peer program of Ruby's UNIXSocket#send_io and recv_io.
+# Both wait by themselves where a channel is full or empty, so there is no recv_nowait.
+require "json"
+require "socket"
+require_relative "descriptors"
+
+class SendIO < Descriptors
+  def initialize
+    super
+    @sockets = {}
+  end
+
+  def op_hello(_)
+    {
+      protocol: 1, name: "ruby", version: RUBY_VERSION, language: RUBY_DESCRIPTION[/\A\S+ \S+/],
+      pid: Process.pid, backends: {}, survivals: {},
+      ops: methods.grep(/\Aop_/).map { |name| name.to_s.delete_prefix("op_") }.sort,
+    }
+  end
+
+  def named(socket)
+    @sockets["s#{@sockets.size + 1}"] = socket
+    "s#{@sockets.size}"
+  end
+
+  def socket(it, which = "passer")
+    @sockets.fetch(it[which]) { raise Refused, "there is no such passer here" }
+  end
+
+  def op_adopt(it)
+    borrowed(it["fd"]).stat.socket? or raise Errno::ENOTSOCK
+    { passer: named(UNIXSocket.for_fd(it["fd"])) }
+  end
+
+  def op_pair(_)
+    { passers: UNIXSocket.pair.map { |one| named(one) } }
+  end
+
+  def op_listen(it)
+    { listener: named(UNIXServer.new(it["path"])) }
+  end
+
+  def op_accept(it)
+    listener = socket(it, "listener")
+    wait_for(listener, it["timeout"], "nobody has connected in time")
+    { passer: named(listener.accept) }
+  end
+
+  def op_connect(it)
+    { passer: named(UNIXSocket.new(it["path"])) }
+  end
+
+  def op_drop(it)
+    socket(it).close
+    {}
+  end
+
+  def op_send(it)
+    socket(it).send_io(it["fd"])
+    close_fd(it["fd"]) if it["close"]
+    {}
+  end
+
+  def op_flush(it)
+    socket(it)
+    {}
+  end
+
+  def op_recv(it)
+    one = socket(it)
+    wait_for(one, it["timeout"], "nothing has arrived in time")
+    { fd: one.recv_io(nil) }
+  rescue SocketError => e # which is also what it says at the end of the stream
+    raise Failed.new("lost", e.message)
+  end
+end
+
+# The outcome of an operation, as an answer has it.
+def outcome(peer, it)
+  return { unsupported: { reason: "unknown operation" } } unless peer.respond_to?("op_#{it["op"]}")
+
+  { ok: peer.public_send("op_#{it["op"]}", it) }
+rescue Refused => e
+  { error: { class: "usage", name: "usage", message: e.message } }
+rescue Failed => e
+  { error: { class: "passer", name: e.condition, message: e.message } }
+rescue IOError => e
+  { error: { class: "passer", name: "closed", message: e.message } }
+rescue SystemCallError => e
+  name = { "Errno::EAGAIN" => "would-block", "Errno::EPIPE" => "peer-reset",
+           "Errno::ECONNRESET" => "peer-reset" }[e.class.name]
+  { error: { class: name ? "passer" : "os", name: name || "os", message: e.message,
+             errno: e.class.name.split("::").last } }
+end
+
+peer = SendIO.new
+unread = +""
+loop do
+  until (line = unread.slice!(/\A[^\n]*\n/))
+    begin
+      unread << $stdin.sysread(65_536)
+    rescue EOFError
+      Process.waitall # the children of fork, whose input ends before this one's
+      exit!(0)
+    end
+  end
+  begin
+    it = JSON.parse(line)
+    said = JSON.generate({ id: it["id"], **outcome(peer, it) }) << "\n"
+    said = said.byteslice($stdout.syswrite(said)..) until said.empty?
+  rescue Forked
+    unread = +""
+  end
+end

@@ -1,0 +1,49 @@
+"""``multiprocessing.reduction`` as a passer: ``sendfds`` and ``recvfds``, a descriptor a message.
+
+The byte that goes with each is the number of descriptors, one. On macOS the sender waits for an
+answer to each, and so this peer does.
+"""
+
+from __future__ import annotations
+
+import socket  # noqa: TC003 (the base class says it at run time)
+from multiprocessing import reduction
+
+from .over_sockets import Lost, PeerClosed, SocketPeer
+from .over_sockets import main as answer
+
+
+class NotAPasser(Exception):
+    """The byte is not the number of descriptors."""
+
+
+class ReductionPeer(SocketPeer):
+    """The operations that two functions and a socket make."""
+
+    name = "multiprocessing"
+
+    def condition_of(self, error: Exception) -> str | None:
+        """Name the condition that *error* stands for."""
+        return "not-a-passer" if isinstance(error, NotAPasser) else super().condition_of(error)
+
+    def pass_on(self, end: socket.socket, fd: int) -> None:
+        """Send a descriptor, at once or not at all."""
+        reduction.sendfds(end, [fd])
+
+    def receive(self, end: socket.socket) -> int:
+        """Receive a descriptor, at once or not at all."""
+        try:
+            (fd,) = reduction.recvfds(end, 1)
+        except EOFError:
+            raise PeerClosed("the stream has ended") from None
+        except RuntimeError as refusal:  # its text is all that tells one from the other
+            kind = Lost if "items of ancdata" in str(refusal) else NotAPasser
+            raise kind(str(refusal)) from None
+        except AssertionError as refusal:
+            raise NotAPasser(str(refusal)) from None
+        return int(fd)
+
+
+def main() -> None:
+    """Answer the harness until it closes standard input."""
+    answer(ReductionPeer)
