@@ -221,7 +221,11 @@ class Peer:
         if not isinstance(answer, dict):
             self.broke(f"this is not a JSON object: {line[:80]!r}")
         if not self._waiting or answer.get("id") != self._waiting[0].id:
-            self.broke(f"nothing with the id {answer.get('id')!r} waits for an answer")
+            due = self._waiting and f"{self._waiting[0].id!r}, of {self._waiting[0].op}"
+            self.broke(
+                f"nothing with the id {answer.get('id')!r} waits for an answer; due: "
+                f"{due or 'nothing, it has not been asked'}"
+            )
         pending = self._waiting.popleft()
         kinds = answer.keys() & {"ok", "error", "unsupported"}
         if len(kinds) != 1 or not all(isinstance(answer[kind], dict) for kind in kinds):

@@ -1,9 +1,9 @@
-# What a peer program in Ruby does with plain descriptors, with its table, and with its children.
-# Nothing here passes descriptors. See ../../../PROTOCOL.md.
+# What a peer program in Ruby does with plain descriptors, and with its table.
+# It does not fork: in a child the runtime opens descriptors of its own when it likes. Nothing here
+# passes descriptors. See ../../../PROTOCOL.md.
 require "fcntl"
 
 class Refused < StandardError; end
-class Forked < StandardError; end
 
 # An outcome by its name in the protocol.
 class Failed < StandardError
@@ -51,7 +51,9 @@ class Descriptors
   end
 
   def op_socketpair(_)
-    { fds: UNIXSocket.pair.map { |one| one.autoclose = false; one.fileno } }
+    fds = UNIXSocket.pair.map { |one| one.autoclose = false; one.fileno }
+    fds.each { |fd| block(fd, true) } # Ruby's own sockets are born non-blocking; plain ones are not
+    { fds: fds }
   end
 
   def op_write(it)
@@ -92,10 +94,14 @@ class Descriptors
   end
 
   def op_set_nonblocking(it)
-    io = borrowed(it["fd"])
-    flags = io.fcntl(Fcntl::F_GETFL)
-    io.fcntl(Fcntl::F_SETFL, it["on"] ? flags | File::NONBLOCK : flags & ~File::NONBLOCK)
+    block(it["fd"], !it["on"])
     {}
+  end
+
+  def block(fd, on)
+    io = borrowed(fd)
+    flags = io.fcntl(Fcntl::F_GETFL)
+    io.fcntl(Fcntl::F_SETFL, on ? flags & ~File::NONBLOCK : flags | File::NONBLOCK)
   end
 
   def op_identity(it)
@@ -112,7 +118,7 @@ class Descriptors
 
   def op_fill(it)
     begin
-      loop { @filling << $stderr.fcntl(Fcntl::F_DUPFD_CLOEXEC, 0) }
+      loop { @filling << $stderr.fcntl(Fcntl::F_DUPFD, 0) }
     rescue Errno::EMFILE, Errno::EINVAL # full, or its limit is below what is open
       nil
     end
@@ -138,29 +144,5 @@ class Descriptors
     true
   rescue SystemCallError, ArgumentError # the latter: one that Ruby keeps for itself
     false
-  end
-
-  # -- children --
-
-  def op_fork(it)
-    pid = Process.fork
-    unless pid
-      $stdin.reopen(borrowed(it["stdin"]))
-      $stdout.reopen(borrowed(it["stdout"]))
-    end
-    it.values_at("stdin", "stdout").each { |fd| close_fd(fd) }
-    raise Forked unless pid
-
-    { pid: pid }
-  end
-
-  def op_wait(it)
-    left = it["timeout"]
-    until Process.wait(it["pid"], Process::WNOHANG)
-      raise Failed.new("timed-out", "it has not ended") if (left -= 0.001).negative?
-
-      sleep 0.001
-    end
-    { status: $?.signaled? ? -$?.termsig : $?.exitstatus }
   end
 end

@@ -93,6 +93,8 @@ rescue SystemCallError => e
              errno: e.class.name.split("::").last } }
 end
 
+# What the runtime opens for threads and timers is to be open before anything is counted.
+Thread.new { sleep 0.001 }.join
 peer = SendIO.new
 unread = +""
 loop do
@@ -100,15 +102,10 @@ loop do
     begin
       unread << $stdin.sysread(65_536)
     rescue EOFError
-      Process.waitall # the children of fork, whose input ends before this one's
       exit!(0)
     end
   end
-  begin
-    it = JSON.parse(line)
-    said = JSON.generate({ id: it["id"], **outcome(peer, it) }) << "\n"
-    said = said.byteslice($stdout.syswrite(said)..) until said.empty?
-  rescue Forked
-    unread = +""
-  end
+  it = JSON.parse(line)
+  said = JSON.generate({ id: it["id"], **outcome(peer, it) }) << "\n"
+  said = said.byteslice($stdout.syswrite(said)..) until said.empty?
 end
