@@ -30,6 +30,12 @@ def cc(sources: Sequence[Path], output: str) -> Sequence[str]:
     return ("cc", "-std=c11", "-O1", "-pthread", "-o", output, *named)
 
 
+def go(sources: Sequence[Path], output: str) -> Sequence[str]:
+    """Give the command line of the Go compiler, for the folder of the sources."""
+    del sources
+    return ("go", "build", "-o", output, ".")
+
+
 def program(name: str, folder: str, suffix: str, compiler: Compiler) -> tuple[str, ...]:
     """Give the command line of the program whose sources are in *folder*, compiled if need be.
 

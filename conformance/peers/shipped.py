@@ -63,6 +63,10 @@ def _c() -> tuple[str, ...]:
     return compiled.program("c", os.path.join(PROGRAMS, "c"), ".c", compiled.cc)
 
 
+def _go() -> tuple[str, ...]:
+    return compiled.program("go", os.path.join(PROGRAMS, "go"), ".go", compiled.go)
+
+
 _CPYTHON = "Python"
 
 SHIPPED: dict[str, Shipped] = {
@@ -96,6 +100,9 @@ SHIPPED: dict[str, Shipped] = {
         _script(("ruby", "--disable-gems"), "ruby", "send-io.rb"),
         ("ruby", "--disable-gems", "-rsocket", "-rjson", "-e1"),
         "ruby",
+    ),
+    "go": Shipped(
+        "net.UnixConn.WriteMsgUnix, ReadMsgUnix", "Go", "nul", _go, ("go", "version"), "golang-go"
     ),
 }
 
