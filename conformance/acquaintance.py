@@ -43,6 +43,7 @@ NAMES = frozenset(
 )
 """The names of errors that a request of ours can bring."""
 _END = 3  # the number of the descriptor that each is given
+_NEVER_OPEN = 3000
 _NOBODY = "p-of-nobody"
 _SILENT = 0.1  # seconds in which a peer that was not asked has time to speak
 
@@ -185,7 +186,8 @@ class Acquaintance:
         one.call("close", fd=self._sent)
         other.call("close", fd=self._received)
         self._due_error(0, "close", fd=self._sent)
-        self._due_error(0, "send", passer=self._passers[0], fd=self._sent)
+        # Not the one just closed: whatever the passer opens to send with would have its number.
+        self._due_error(0, "send", passer=self._passers[0], fd=_NEVER_OPEN)
 
     def keeps_the_order(self) -> None:
         """Require that it answers requests that come together one after the other."""

@@ -23,4 +23,5 @@ PEERS: dict[str, tuple[str, ...]] = {
     "fdpass-ctypes": python_command("conformance.peers.without_sendmsg"),
     "send-fds": python_command("conformance.peers.plain"),
     "multiprocessing": python_command("conformance.peers.reduction"),
+    "multiprocessing-handle": python_command("conformance.peers.reduction", "handle"),
 }

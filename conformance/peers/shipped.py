@@ -76,6 +76,12 @@ SHIPPED: dict[str, Shipped] = {
     "multiprocessing": Shipped(
         "multiprocessing.reduction.sendfds, recvfds", _CPYTHON, "count", _python("multiprocessing")
     ),
+    "multiprocessing-handle": Shipped(
+        "multiprocessing.reduction.send_handle, recv_handle",
+        _CPYTHON,
+        "count",
+        _python("multiprocessing-handle"),
+    ),
     "c-cmsg": Shipped("sendmsg(2), recvmsg(2)", "C", "nul", _c, ("cc", "--version"), "gcc"),
     "io-fdpass": Shipped(
         "IO::FDPass",
