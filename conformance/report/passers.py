@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
+
+from .model import LEVELS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,48 +21,94 @@ which Debian package the others need.
 
 A failed MUST says what the passer does not promise; it is no reproach. Checks that are skipped need
 operations that the passer, or its peer, does not have. This page is written by
-`python -m conformance peers --write RESULTS...`, from one results file for each.
+`python -m conformance peers --write FILE...`, from one results file (`run --peer NAME --subject
+passer --results FILE`) for each. The numbers count a check once for each variant.
 
-| peer | passer | language | dialect | passed | failed | skipped | seconds |
-|---|---|---|---|---|---|---|---|
 """
+_WENT_WRONG = ("fail", "error")
 
 
 def page(documents: Sequence[Document], shipped: Mapping[str, tuple[str, str, str]]) -> str:
     """Give the page; *shipped* has the passer, the language and the dialect of each name."""
-    rows, sections = [], []
+    names = list(shipped)
+    chosen = [one for one in documents if _name(one) in shipped]
+    chosen.sort(key=lambda document: names.index(_name(document)))
+    return "\n".join(
+        [
+            _TOP
+            + _table(
+                "peer | passer | language | version | dialect | passed | failed | skipped | s"
+            ),
+            *(_row(one, shipped[_name(one)]) for one in chosen),
+            "",
+            "What fails, by promise; none: all of it was skipped.",
+            "",
+            *_promises(chosen),
+            "",
+            *map(_section, chosen),
+        ]
+    )
+
+
+def _name(document: Document) -> str:
+    return str(document["selection"]["peer"])
+
+
+def _table(titles: str) -> str:
+    return f"| {titles} |\n|{'---|' * (titles.count('|') + 1)}"
+
+
+def _row(document: Document, words: tuple[str, str, str]) -> str:
+    passer, language, dialect = words
+    found = document["summary"]
+    levels = Counter(
+        result["level"] for result in document["results"] if result["verdict"] in _WENT_WRONG
+    )
+    failed = ", ".join(f"{levels[level]} {level}" for level in LEVELS if levels[level])
+    version = str(document["subject"]["version"]).removeprefix(language.lower())
+    return (
+        f"| `{_name(document)}` | {passer} | {language} | {version} | {dialect} |"
+        f" {found['pass']} | {failed or 0} | {found['skip']} | {document['seconds']:.0f} |"
+    )
+
+
+def _promises(documents: Sequence[Document]) -> list[str]:
+    groups = list(dict.fromkeys(one["group"] for each in documents for one in each["results"]))
+    lines = [_table("peer | " + " | ".join(groups))]
     for document in documents:
-        name, subject = str(document["subject"]["name"]), document["subject"]
-        passer, language, dialect = shipped.get(name, ("", str(subject["language"]), ""))
-        found = document["summary"]
-        counts = f"{found['pass']} | {found['fail']} | {found['skip']}"
-        rows.append(
-            f"| `{name}` | {passer} {subject['version']} | {language} | {dialect} | {counts} |"
-            f" {document['seconds']:.0f} |"
-        )
-        sections.append(_section(name, document))
-    return _TOP + "\n".join(rows) + "\n\n" + "\n".join(sections)
+        cells = []
+        for group in groups:
+            count = Counter(one["verdict"] for one in document["results"] if one["group"] == group)
+            wrong = sum(count[verdict] for verdict in _WENT_WRONG)
+            tried = wrong + count["pass"]
+            cells.append(
+                "none" if not tried else f"**{wrong}** of {tried}" if wrong else "keeps it"
+            )
+        lines.append(f"| `{_name(document)}` | {' | '.join(cells)} |")
+    return lines
 
 
-def _section(name: str, document: Document) -> str:
+def _section(document: Document) -> str:
     failed: dict[str, str] = {}
     for result in document["results"]:
-        if result["verdict"] in {"fail", "error"}:
+        if result["verdict"] in _WENT_WRONG:
             failed.setdefault(result["id"], f"{result['level']} {_words(result['message'])}")
     lines = [f"- `{check}` {why}" for check, why in failed.items()]
-    return "\n".join([f"## {name}", "", _where(document), "", *(lines or ["Nothing failed."]), ""])
+    about = [_where(document), "", *(lines or ["Nothing failed."]), ""]
+    return "\n".join([f"## {_name(document)}", "", *about])
 
 
 def _where(document: Document) -> str:
-    around, subject = document["environment"], document["subject"]
-    system = ", ".join(_told(around.get(key)) for key in ("uname", "distribution", "libc"))
-    return f"{document['evidence']} {document['started'][:10]} on {system}; {subject['language']}."
-
-
-def _told(value: object) -> str:
-    if isinstance(value, dict):
-        value = list(value.values())
-    return " ".join(map(str, value)) if isinstance(value, list) else str(value or "unknown")
+    around = document["environment"]
+    uname = around.get("uname") or {}
+    kernel = f"{uname.get('system')} {str(uname.get('release')).partition('-')[0]}"
+    places = [
+        kernel,
+        str(uname.get("machine")),
+        str(around.get("distribution") or "unknown system"),
+    ]
+    day = document["started"][:10]
+    return f"{document['evidence']} {day} on {', '.join(places)}; {document['subject']['language']}"
 
 
 def _words(message: str) -> str:

@@ -16,6 +16,9 @@ from conformance.acquaintance import Acquaintance
 from conformance.errors import CannotStart
 from conformance.peers import compiled
 from conformance.peers.shipped import SHIPPED, command_of
+from conformance.report import model, passers
+
+from .test_main import command
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="they pass by Unix sockets")
 
@@ -84,3 +87,17 @@ def test_what_does_not_compile_tells_why(monkeypatch: pytest.MonkeyPatch, tmp_pa
     with pytest.raises(CannotStart, match="nothing"):
         compiled.program("one", str(source), ".c", compiled.cc)
     assert list((tmp_path / "cache" / "fdpass-conformance").iterdir()) == []
+
+
+def test_the_page_tells_what_became_of_each(tmp_path: Path) -> None:
+    results = tmp_path / "results.json"
+    words = ("--check", "table.waits", "--check", "fifo.order", "--transport", "inherited")
+    command("run", "--peer", "send-fds", *words, "-n", "0", "--results", results)
+
+    said = passers.page([model.read(results)], {"send-fds": ("send_fds", "Python", "nul")})
+
+    assert "| `send-fds` | send_fds | Python" in said
+    assert "| 1 | 1 MUST | 0 |" in said
+    assert "| keeps it | **1** of 1 |" in said
+    assert "- `table.waits` MUST descriptor 1 of 1 was lost: " in said
+    assert f"ran {model.read(results)['started'][:10]} on " in said
