@@ -9,7 +9,6 @@ import getpass
 import hashlib
 import os
 import platform
-import shutil
 import stat
 import subprocess
 import tempfile
@@ -86,8 +85,3 @@ def _cache() -> Path:
         if about.st_uid == os.getuid() and not stat.S_IMODE(about.st_mode) & 0o022:
             return kept
     return Path(tempfile.mkdtemp(prefix="fdpass-conformance-"))
-
-
-def forget() -> None:
-    """Remove all that is kept."""
-    shutil.rmtree(_cache(), ignore_errors=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -112,5 +113,6 @@ def _where(document: Document) -> str:
 
 
 def _words(message: str) -> str:
-    line = " ".join(message.split("\n", 1)[0].split()).replace("|", "\\|")
+    line = re.sub(r"/\S+/fdcp-\S+/", ".../", message.split("\n", 1)[0])  # another in each run
+    line = " ".join(line.split()).replace("|", "\\|")
     return line if len(line) <= 110 else f"{line[:107]}..."

@@ -1,5 +1,5 @@
 # What the peer programs in Perl share: the line loop, plain descriptors, the table, children.
-# Nothing here passes descriptors. See ../../../PROTOCOL.md.
+# Nothing here knows of channels. See ../../../PROTOCOL.md.
 package Peer;
 use strict;
 use warnings;
@@ -7,16 +7,13 @@ use Errno ();
 use Fcntl qw(F_GETFD F_GETFL F_SETFL FD_CLOEXEC O_NONBLOCK O_APPEND O_ACCMODE O_RDONLY O_WRONLY
   O_RDWR O_CREAT O_DIRECTORY O_NOCTTY S_ISREG S_ISDIR S_ISFIFO S_ISSOCK S_ISCHR S_ISBLK);
 use IO::Handle;
-use IO::Poll qw(POLLIN POLLOUT);
-use IO::Socket::UNIX;
+use IO::Poll qw(POLLIN);
 use JSON::PP;
 use POSIX ();
 use Socket qw(AF_UNIX SOCK_STREAM PF_UNSPEC);
 
 our %op;         # what each operation does with a request; it gives what stands behind "ok"
 my %handle;      # of descriptors that Perl has had to make a file handle for
-my %passer;      # of sockets, by their names
-my $named = 0;
 my $unread = '';
 my $json = JSON::PP->new->canonical->allow_nonref;
 my %name_of;     # of the numbers of errors
@@ -104,6 +101,14 @@ sub handle {
     local $^F = 1 << 30;    # or it would be made close-on-exec on the way
     $handle{$fd} //= do { open(my $made, '+<&=', $fd) or fail_os(); $made };
     return $handle{$fd};
+}
+
+# The same, for who closes it.
+sub taken_handle {
+    my ($fd) = @_;
+    my $made = handle($fd);
+    delete $handle{$fd};
+    return $made;
 }
 
 sub close_fd {
@@ -254,81 +259,5 @@ $op{wait} = sub {
     fail_os() if $found < 0;
     return { status => $? & 127 ? -($? & 127) : $? >> 8 };
 };
-
-# -- channels ---------------------------------------------------------------------------------------
-
-sub passer {
-    my ($it, $which) = @_;
-    exists $passer{ $it->{ $which // 'passer' } } or refuse('there is no such passer here');
-    return $passer{ $it->{ $which // 'passer' } } // fail('closed', 'it has been dropped');
-}
-
-sub _named {
-    my ($socket) = @_;
-    keep_nonblocking($socket, 1);
-    $passer{ 's' . ++$named } = $socket;
-    return "s$named";
-}
-
-$op{adopt} = sub {
-    my ($it) = @_;
-    my $socket = handle($it->{fd});
-    defined getsockname $socket or fail_os();
-    delete $handle{ $it->{fd} };
-    return { passer => _named($socket) };
-};
-
-$op{pair} = sub {
-    socketpair(my $left, my $right, AF_UNIX, SOCK_STREAM, PF_UNSPEC) or fail_os();
-    return { passers => [map { _named($_) } $left, $right] };
-};
-
-$op{listen} = sub {
-    my ($it) = @_;
-    my $listener = IO::Socket::UNIX->new(Local => $it->{path}, Listen => 128) or fail_os();
-    return { listener => _named($listener) };
-};
-
-$op{accept} = sub {
-    my ($it) = @_;
-    my $listener = passer($it, 'listener');
-    wait_for(fileno $listener, POLLIN, $it->{timeout}) or fail('timed-out', 'nobody has connected');
-    accept(my $socket, $listener) or fail_os();
-    return { passer => _named($socket) };
-};
-
-$op{connect} = sub {
-    my ($it) = @_;
-    my $socket = IO::Socket::UNIX->new(Peer => $it->{path}) or fail_os();
-    return { passer => _named($socket) };
-};
-
-$op{drop} = sub {
-    my ($it) = @_;
-    my $socket = passer($it);
-    $passer{ $it->{passer} } = undef;
-    close $socket or fail_os();
-    return {};
-};
-
-# The operations of a passer, by what it sends and receives with: each is called with a socket, and
-# leaves by fail().
-sub passes_by {
-    my ($send, $receive) = @_;
-    $op{send} = sub {
-        my ($it) = @_;
-        $send->(passer($it), $it->{fd});
-        close_fd($it->{fd}) if $it->{close};
-        return {};
-    };
-    $op{flush} = sub { passer($_[0]); return {} };    # nothing is ever queued
-    $op{recv} = sub {
-        my ($it) = @_;
-        my $socket = passer($it);
-        wait_for(fileno $socket, POLLIN, $it->{timeout}) or fail('timed-out', 'nothing has arrived');
-        return { fd => $receive->($socket) };
-    };
-    $op{recv_nowait} = sub { return { fd => $receive->(passer($_[0])) } };
-}
 
 1;

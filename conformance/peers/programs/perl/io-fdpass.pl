@@ -4,6 +4,7 @@ use warnings;
 use FindBin;
 use lib $FindBin::RealBin;
 use IO::FDPass;
+use Passing;
 use Peer;
 
 Peer::passes_by(

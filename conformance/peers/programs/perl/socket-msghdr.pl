@@ -4,6 +4,7 @@ use strict;
 use warnings;
 use FindBin;
 use lib $FindBin::RealBin;
+use Passing;
 use Peer;
 use Socket qw(SOL_SOCKET SCM_RIGHTS MSG_DONTWAIT MSG_NOSIGNAL);
 use Socket::MsgHdr;
