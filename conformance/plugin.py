@@ -150,8 +150,10 @@ def _launcher(config: pytest.Config) -> str:
     from .environment import emulator
 
     # A program that is started from within an emulator may run outside of it; so do our workers.
-    told = getattr(config, "workerinput", {}).get("conformance_launcher")
-    return told or config.getoption("conformance_launcher") or emulator() or ""
+    told: str | None = getattr(config, "workerinput", {}).get("conformance_launcher")
+    if told is not None:
+        return told
+    return config.getoption("conformance_launcher") or emulator() or ""
 
 
 def _selects(config: pytest.Config, subject: str) -> bool:

@@ -30,6 +30,16 @@ def _close(s: Script, *fds: Fd) -> None:
     s.close(another)
 
 
+def _goes_with(s: Script, read_end: Fd, ends: tuple[Fd, ...], words: str) -> None:
+    """Expect that the writing end in flight is held until these are closed, and no longer."""
+    before = s.poll(read_end)
+    _close(s, *ends)
+    released = s.eof(read_end)
+
+    s.expect(before.hangup, False, "what was in flight was not held")
+    s.expect(released, True, words)
+
+
 @should("cycles.self", _SELFTEST, subject="platform", endangers=("table", "passers"))
 def test_self(s: Script) -> None:
     """A socket in its own queue is closed when nobody can receive it any more.
@@ -40,13 +50,8 @@ def test_self(s: Script) -> None:
     read_end, write_end = s.pipe()
     s.send(a, b"x", [b, write_end])
     s.close(write_end)
-    before = s.poll(read_end)
 
-    _close(s, a, b)
-    released = s.eof(read_end)
-
-    s.expect(before.hangup, False, "what was in flight was not held")
-    s.expect(released, True, "a socket in its own queue stays open for ever")
+    _goes_with(s, read_end, (a, b), "a socket in its own queue stays open for ever")
 
 
 @should("cycles.both-ends", _AWAITING, subject="platform", endangers=("table", "passers"))
@@ -57,13 +62,8 @@ def test_both_ends(s: Script) -> None:
     s.send(a, b"x", [a, write_end])
     s.send(b, b"x", [b])
     s.close(write_end)
-    before = s.poll(read_end)
 
-    _close(s, a, b)
-    released = s.eof(read_end)
-
-    s.expect(before.hangup, False, "what was in flight was not held")
-    s.expect(released, True, "two ends that hold each other stay open for ever")
+    _goes_with(s, read_end, (a, b), "two ends that hold each other stay open for ever")
 
 
 @should("cycles.crossed", _SELFTEST, subject="platform", endangers=("table", "passers"))
@@ -75,13 +75,8 @@ def test_crossed(s: Script) -> None:
     s.send(a, b"x", [d])
     s.send(c, b"x", [b, write_end])
     s.close(write_end)
-    before = s.poll(read_end)
 
-    _close(s, a, b, c, d)
-    released = s.eof(read_end)
-
-    s.expect(before.hangup, False, "what was in flight was not held")
-    s.expect(released, True, "two channels that hold each other stay open for ever")
+    _goes_with(s, read_end, (a, b, c, d), "two channels that hold each other stay open for ever")
 
 
 @should("cycles.triangle", _SELFTEST, subject="platform", endangers=("table", "passers"))
@@ -95,13 +90,10 @@ def test_triangle(s: Script) -> None:
     s.send(c, b"x", [f])
     s.send(e, b"x", [b, write_end])
     s.close(write_end)
-    before = s.poll(read_end)
 
-    _close(s, a, b, c, d, e, f)
-    released = s.eof(read_end)
-
-    s.expect(before.hangup, False, "what was in flight was not held")
-    s.expect(released, True, "three channels that hold one another stay open for ever")
+    _goes_with(
+        s, read_end, (a, b, c, d, e, f), "three channels that hold one another stay open for ever"
+    )
 
 
 @should("cycles.datagrams", _SELFTEST, subject="platform", endangers=("table",))
@@ -111,13 +103,8 @@ def test_datagrams(s: Script) -> None:
     read_end, write_end = s.pipe()
     s.send(a, b"x", [b, write_end])
     s.close(write_end)
-    before = s.poll(read_end)
 
-    _close(s, a, b)
-    released = s.eof(read_end)
-
-    s.expect(before.hangup, False, "what was in flight was not held")
-    s.expect(released, True, "a socket in its own queue stays open for ever")
+    _goes_with(s, read_end, (a, b), "a socket in its own queue stays open for ever")
 
 
 @should("cycles.listener", _SELFTEST, subject="platform", endangers=("table", "passers"))
@@ -131,13 +118,10 @@ def test_listener(s: Script) -> None:
     read_end, write_end = s.pipe()
     s.send(c, b"x", [listener, write_end])
     s.close(write_end)
-    before = s.poll(read_end)
 
-    _close(s, c, listener)
-    released = s.eof(read_end)
-
-    s.expect(before.hangup, False, "what was in flight was not held")
-    s.expect(released, True, "a listener that waits in its own backlog stays open for ever")
+    _goes_with(
+        s, read_end, (c, listener), "a listener that waits in its own backlog stays open for ever"
+    )
 
 
 @should("cycles.chain", _AWAITING, subject="platform", endangers=("table", "passers"))
@@ -158,13 +142,8 @@ def test_chain(s: Script) -> None:
     s.need(third.errno.equals("") & fourth.errno.equals(""), "sockets that can be sent four deep")
     for end in (c, d, e, f, g, h, write_end):
         s.close(end)
-    before = s.poll(read_end)
 
-    _close(s, a, b)
-    released = s.eof(read_end)
-
-    s.expect(before.hangup, False, "what was in flight was not held")
-    s.expect(released, True, "the innermost of a chain is still open somewhere")
+    _goes_with(s, read_end, (a, b), "the innermost of a chain is still open somewhere")
 
 
 @should("cycles.nested", _DUP, subject="platform", endangers=("passers", "fifo"))

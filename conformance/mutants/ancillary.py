@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from .mutant import Mutant
+from functools import partial
 
+from .mutant import on
 
-def _on(system: str, check: str, because: str) -> Mutant:
-    return Mutant(system, f"ancillary.{check}", because=because, system=system)
-
+_on = partial(on, "ancillary")
 
 _UNTOLD = "the receive left more open than it told of"
 

@@ -20,8 +20,3 @@ def _mutants(module: str) -> tuple[Mutant, ...]:
 
 MUTANTS: tuple[Mutant, ...] = tuple(mutant for module in MODULES for mutant in _mutants(module))
 """In the order of the checks' modules."""
-
-
-def for_check(id: str) -> list[str]:  # noqa: A002
-    """Name the mutants that must fail a check."""
-    return [mutant.name for mutant in MUTANTS if mutant.check == id]

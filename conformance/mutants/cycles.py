@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from .mutant import Mutant
+from functools import partial
 
+from .mutant import on
 
-def _on(system: str, check: str, because: str) -> Mutant:
-    return Mutant(system, f"cycles.{check}", because=because, system=system)
-
+_on = partial(on, "cycles")
 
 MUTANTS = (
     _on("keeps-cycles", "self", "a socket in its own queue stays open for ever"),

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from .mutant import HASTY, Mutant
+from functools import partial
 
+from .mutant import HASTY, on
 
-def _on(system: str, check: str, because: str, *, timeout_scale: float = 1.0) -> Mutant:
-    id_ = f"endpoints.{check}"
-    return Mutant(system, id_, because=because, system=system, timeout_scale=timeout_scale)
-
+_on = partial(on, "endpoints")
 
 MUTANTS = (
     _on("binds-over", "path-in-use", "a path that is in use was bound to once more"),

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from .mutant import HASTY, Mutant
+from functools import partial
 
+from .mutant import HASTY, on
 
-def _on(system: str, check: str, because: str, *, timeout_scale: float = 1.0) -> Mutant:
-    id_ = f"faults.{check}"
-    return Mutant(system, id_, because=because, system=system, timeout_scale=timeout_scale)
-
+_on = partial(on, "faults")
 
 _OPEN = "still open somewhere"
 _SENT = "the send did not say"

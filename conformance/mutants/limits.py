@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from .mutant import Mutant
+from functools import partial
 
+from .mutant import on
 
-def _on(system: str, check: str, because: str) -> Mutant:
-    return Mutant(system, f"limits.{check}", because=because, system=system)
-
+_on = partial(on, "limits")
 
 MUTANTS = (
     _on("cuts-large-arrays", "too-many", "a part of the message was sent, or lost"),

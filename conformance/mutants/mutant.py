@@ -73,3 +73,9 @@ class Mutant:
     def needs_wine(self) -> bool:
         """Whether its peer program has to be run by a Python for Windows."""
         return self.backend == "windows" and sys.platform != "win32"
+
+
+def on(group: str, system: str, check: str, because: str, *, timeout_scale: float = 1.0) -> Mutant:
+    """Give the mutant of a faulty system, for a check of a group that is named without it."""
+    id_ = f"{group}.{check}"
+    return Mutant(system, id_, because=because, system=system, timeout_scale=timeout_scale)

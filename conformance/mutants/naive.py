@@ -9,6 +9,7 @@ import socket
 import time
 
 import fdpass
+from conformance.peers.descriptors import is_open
 from conformance.peers.reference import ReferencePeer
 
 TYPE_CHECKING = False
@@ -76,7 +77,7 @@ class CountsDescriptors(Naive):
     def receive(self, request: Request) -> list[int]:
         """Receive if the count allows it."""
         limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-        if sum(map(_is_open, range(256))) == limit:
+        if sum(map(is_open, range(256))) == limit:
             raise NoRoom("the table is full")
         return super().receive(request)
 
@@ -224,11 +225,3 @@ def _require_slots(count: int) -> None:
     finally:
         for fd in taken:
             os.close(fd)
-
-
-def _is_open(fd: int) -> bool:
-    try:
-        os.fstat(fd)
-    except OSError:
-        return False
-    return True

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from .mutant import Mutant
+from functools import partial
 
+from .mutant import on
 
-def _on(system: str, check: str, because: str) -> Mutant:
-    return Mutant(system, f"security.{check}", because=because, system=system)
-
+_on = partial(on, "security")
 
 MUTANTS = (
     _on("installs-unseen", "read-installs-nothing", "left a descriptor open that nobody knows of"),

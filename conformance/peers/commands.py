@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 
 import click
@@ -50,8 +51,6 @@ def peers(*, as_json: bool, results: tuple[str, ...]) -> None:
 
 
 def _write(results: tuple[str, ...]) -> None:
-    import os
-
     documents = [model.read(path) for path in results]
     rows = {name: (peer.passer, peer.language, peer.dialect) for name, peer in SHIPPED.items()}
     path = os.path.join(os.path.dirname(PROGRAMS), "README.md")

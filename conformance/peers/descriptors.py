@@ -210,7 +210,7 @@ class Descriptors:
     def op_table(self, request: Request) -> object:  # noqa: ARG002
         """List the open descriptors."""
         # Asking for each number needs no free slot, as listing a directory would.
-        return {"fds": [fd for fd in range(os.sysconf("SC_OPEN_MAX")) if _is_open(fd)]}
+        return {"fds": [fd for fd in range(os.sysconf("SC_OPEN_MAX")) if is_open(fd)]}
 
     def op_fork(self, request: Request) -> object:
         """Fork; the child goes on with other standard input and output."""
@@ -257,7 +257,8 @@ class Descriptors:
             pass
 
 
-def _is_open(fd: int) -> bool:
+def is_open(fd: int) -> bool:
+    """Tell whether there is such a descriptor."""
     try:
         os.fstat(fd)
     except OSError:

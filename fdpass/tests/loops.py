@@ -16,6 +16,16 @@ if TYPE_CHECKING:
     from fdpass import aio
 
 
+ECHO = (
+    "import fdpass\n"
+    "with fdpass.inherited() as passer:\n"
+    "    try:\n"
+    "        while True: passer.send(passer.recv(20.0), close=True); passer.flush(20.0)\n"
+    "    except fdpass.PeerClosed: pass\n"
+)
+"""A program that sends back what it receives, with the blocking face of the passer."""
+
+
 def run_on(name: str, main: Callable[..., Coroutine[Any, Any, None]], *args: Any) -> None:
     """Run *main* on the loop of that name; all its tasks end with it."""
     loop = asyncio.new_event_loop() if name == "asyncio" else _UVLOOP.new_event_loop()

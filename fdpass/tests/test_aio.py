@@ -13,7 +13,7 @@ import pytest
 import fdpass
 from fdpass import aio
 from fdpass.tests.descriptors import SOON, close_all, identities, identity
-from fdpass.tests.loops import fill_up, take, turns, until
+from fdpass.tests.loops import ECHO, fill_up, take, turns, until
 from fdpass.tests.passing import Aside, receive, taken
 
 if TYPE_CHECKING:
@@ -89,13 +89,6 @@ def test_many_at_once(run: Run, make: Make) -> None:
 
 def test_a_blocking_process_at_the_other_end(run: Run, make: Make) -> None:
     sent = make(300)
-    echo = (
-        "import fdpass\n"
-        "with fdpass.inherited() as passer:\n"
-        "    try:\n"
-        "        while True: passer.send(passer.recv(20.0), close=True); passer.flush(20.0)\n"
-        "    except fdpass.PeerClosed: pass\n"
-    )
 
     async def main(ours: fdpass.Passer) -> None:
         async with aio.Passer(ours) as passer:
@@ -103,7 +96,7 @@ def test_a_blocking_process_at_the_other_end(run: Run, make: Make) -> None:
             assert await take(passer, len(sent)) == identities(sent)
             await sending
 
-    child, ours = fdpass.spawn([sys.executable, "-W", "error", "-c", echo])
+    child, ours = fdpass.spawn([sys.executable, "-W", "error", "-c", ECHO])
     with child:
         run(main, ours)
 

@@ -11,7 +11,7 @@ import pytest
 import fdpass
 from fdpass import aio
 from fdpass.tests.descriptors import SOON, identities, identity, is_open
-from fdpass.tests.loops import has
+from fdpass.tests.loops import ECHO, has
 from fdpass.tests.passing import Aside, feed, receive, taken
 
 if TYPE_CHECKING:
@@ -90,20 +90,13 @@ def test_descriptors_go_both_ways_in_order(run: Run, make: Make) -> None:
 
 def test_a_blocking_process_at_the_other_end(run: Run, make: Make) -> None:
     sent = make(300)
-    echo = (
-        "import fdpass\n"
-        "with fdpass.inherited() as passer:\n"
-        "    try:\n"
-        "        while True: passer.send(passer.recv(20.0), close=True); passer.flush(20.0)\n"
-        "    except fdpass.PeerClosed: pass\n"
-    )
 
     async def main(ours: fdpass.Passer) -> None:
         async with aio.Passer(ours) as passer, anyio.create_task_group() as group:
             group.start_soon(passer.send_many, sent)
             assert await take(passer, len(sent)) == identities(sent)
 
-    child, ours = fdpass.spawn([sys.executable, "-W", "error", "-c", echo])
+    child, ours = fdpass.spawn([sys.executable, "-W", "error", "-c", ECHO])
     with child:
         run(main, ours)
 
