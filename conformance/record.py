@@ -96,19 +96,21 @@ class Recorder:
         assert self.subject is not None
         entries = [requirement.entry() for requirement, _ in catalogue()]
         ran = {(result["id"], result["transport"]) for result in self.results}
-        all_of_them = {
-            (requirement.id, transport)
-            for requirement, _ in catalogue()
-            if not requirement.only or requirement.only in self.subject.backends()
-            for transport in ([requirement.over] if requirement.over else TRANSPORTS)
-            if not requirement.of_platform
-        }
-        if not self.platform_left_out:
-            all_of_them |= {
+        due = {
+            "passer": {
+                (requirement.id, transport)
+                for requirement, _ in catalogue()
+                if not requirement.only or requirement.only in self.subject.backends()
+                for transport in ([requirement.over] if requirement.over else TRANSPORTS)
+                if not requirement.of_platform
+            },
+            "platform": {
                 (requirement.id, PLATFORM)
                 for requirement, _ in catalogue()
-                if requirement.of_platform
-            }
+                if requirement.of_platform and not self.platform_left_out
+            },
+        }
+        whole = [subject for subject, all_of_it in due.items() if ran >= all_of_it]
         chosen = {name: config.getoption(f"conformance_{name}") for name in _SELECTION}
         return model.document(
             version=__version__,
@@ -116,7 +118,7 @@ class Recorder:
             started=self._started.isoformat(timespec="seconds"),
             seconds=time.monotonic() - self._clock,
             argv=[str(argument) for argument in config.invocation_params.args],
-            selection={**chosen, "complete": ran >= all_of_them},
+            selection={**chosen, "complete": whole == list(due), "complete_of": whole},
             subject={**self.subject.hello, "command": list(self.subject.command)},
             environment=environment.record(),
             evidence=environment.evidence(self.subject.hello.get("system")),

@@ -141,13 +141,14 @@ class Follower:
         """Choose the baseline, now that it is known where the subject runs; give its name."""
         recorder = self._recorder
         system = recorder.subject.hello.get("system") if recorder.subject else None
-        facts = of_the_run(environment.record(), environment.evidence(system))
+        name = recorder.subject.name if recorder.subject else None
+        facts = of_the_run(environment.record(), environment.evidence(system), name)
         try:
             baseline = chosen(self._options.baseline, facts)
         except BadBaseline as refused:
             raise pytest.UsageError(f"--baseline: {refused}") from None
         if baseline is None:
-            return "auto, and none is for this platform"
+            return "auto, and none is for this platform or this peer"
         today = datetime.datetime.now(datetime.timezone.utc).date()
         known = [entry["id"] for entry in entries.entries()]
         recorder.judge = partial(judge, baseline, facts=facts, known=known, today=today)

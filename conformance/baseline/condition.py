@@ -33,6 +33,7 @@ OF_THE_RUN = {
     "uid": NUMBER,
     "evidence": WORD,
     "surroundings": NAMES,
+    "peer": WORD,
 }
 """What is the same for all results of a run, and of what kind it is."""
 
@@ -65,6 +66,8 @@ class Condition:
 
     text: str
     holds: Holds = field(compare=False, repr=False)
+    names: frozenset[str] = field(default=frozenset(), compare=False, repr=False)
+    """What it asks for."""
 
 
 def parse(text: str, known: Mapping[str, str]) -> Condition:
@@ -77,7 +80,9 @@ def parse(text: str, known: Mapping[str, str]) -> Condition:
     if len(text) > _LONGEST:
         raise BadCondition(f"expected at most {_LONGEST} characters, received {len(text)}")
     try:
-        return Condition(text, _understood(ast.parse(text.strip(), mode="eval").body, known))
+        tree = ast.parse(text.strip(), mode="eval").body
+        names = frozenset(one.id for one in ast.walk(tree) if isinstance(one, ast.Name))
+        return Condition(text, _understood(tree, known), names)
     except BadCondition:
         raise
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
@@ -85,8 +90,13 @@ def parse(text: str, known: Mapping[str, str]) -> Condition:
         raise BadCondition(f"expected a condition, received {text!r} ({why})") from None
 
 
-def of_the_run(environment: Mapping[str, Any], evidence: str) -> dict[str, Any]:
-    """Give what a condition can ask of a run, from its environment record; None: unknown."""
+def of_the_run(
+    environment: Mapping[str, Any], evidence: str, peer: str | None = None
+) -> dict[str, Any]:
+    """Give what a condition can ask of a run, from its environment record; None: unknown.
+
+    *peer* is what the peer program calls itself.
+    """
     uname = environment.get("uname") or {}
     around = environment.get("surroundings")
     return {
@@ -99,6 +109,7 @@ def of_the_run(environment: Mapping[str, Any], evidence: str) -> dict[str, Any]:
         "uid": (environment.get("user") or {}).get("euid"),  # it is what the system goes by
         "evidence": evidence,
         "surroundings": None if around is None else tuple(seen["what"] for seen in around),
+        "peer": peer,
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import hashlib
 import operator
 import re
@@ -49,6 +50,7 @@ class BadBaseline(ValueError):
 class Line:
     """One line of a baseline: a deviation that is known. ``match`` has prefixes; none: any."""
 
+    file: str  # the name of the baseline that has it
     number: int  # of its header, as editors count
     check: str
     when: Condition | None
@@ -114,9 +116,24 @@ class Baseline:
         """The fingerprint of the file."""
         return hashlib.sha256(self.text.encode()).hexdigest()
 
+    @property
+    def of_a_peer(self) -> bool:
+        """Whether it lists what a passer deviates in, not what a platform does."""
+        return self.platform is not None and "peer" in self.platform.names
+
+    @property
+    def what_for(self) -> str:
+        """What it is made for."""
+        return "peer or platform" if self.of_a_peer else "platform"
+
     def fits(self, facts: Mapping[str, Any]) -> bool:
         """Tell whether it is for a run with these facts."""
         return self.platform is None or self.platform.holds(facts)
+
+    def joined(self, other: Baseline) -> Baseline:
+        """Give what both list, for a run that both are for."""
+        name, lines = f"{self.name} + {other.name}", (*self.lines, *other.lines)
+        return Baseline(name, self.text + other.text, None, lines)
 
 
 # -- which file -----------------------------------------------------------------------------------
@@ -124,7 +141,8 @@ class Baseline:
 
 def shipped() -> dict[str, Path]:
     """Give the files that come with the suite, by name."""
-    return {path.stem: path for path in sorted(SHIPPED.glob("*.toml"))}
+    files = (*SHIPPED.glob("*.toml"), *SHIPPED.glob("peers/*.toml"))
+    return {path.stem: path for path in sorted(files)}
 
 
 def path_of(wanted: str) -> Path | None:
@@ -136,25 +154,32 @@ def path_of(wanted: str) -> Path | None:
 def chosen(wanted: str, facts: Mapping[str, Any]) -> Baseline | None:
     """Give the baseline for a run with these facts; None: there is to be none.
 
+    Chosen by itself it is that of the platform joined with that of the peer, where there are such.
+
     Raises:
-        BadBaseline: the file is none, or is for another platform; or more than one is for this.
+        BadBaseline: the file is none, or is for another platform or peer; or more than one is for
+            this.
 
     """
     if wanted == NONE:
         return None
     if wanted == AUTO:
         fitting = [one for one in map(read, shipped().values()) if one.fits(facts)]
-        if len(fitting) > 1:
-            names = " and ".join(one.name for one in fitting)
-            raise BadBaseline(f"more than one baseline is for this platform: {names}; name one")
-        return fitting[0] if fitting else None
+        found = []
+        for what, of_a_peer in (("platform", False), ("peer", True)):
+            some = [one for one in fitting if one.of_a_peer == of_a_peer]
+            if len(some) > 1:
+                names = " and ".join(one.name for one in some)
+                raise BadBaseline(f"more than one baseline is for this {what}: {names}; name one")
+            found += some
+        return functools.reduce(Baseline.joined, found) if found else None
     path = path_of(wanted)
     if path is None:
         raise BadBaseline(f"there is no baseline {wanted!r}; known: {', '.join(shipped())}")
     baseline = read(path)
     if not baseline.fits(facts):
         assert baseline.platform
-        raise BadBaseline(f"{path} is for another platform: {baseline.platform.text}")
+        raise BadBaseline(f"{path} is for another {baseline.what_for}: {baseline.platform.text}")
     return baseline
 
 
@@ -196,18 +221,19 @@ def parse(text: str, name: str, place: str = "") -> Baseline:
         raise BadBaseline(f"{place}: expected schema = {SCHEMA}, received {whole.get('schema')}")
     _suitable(whole.get("suite", ""), place)
     platform = _condition(whole.get("platform"), condition.OF_THE_RUN, f"{place}, platform")
-    return Baseline(name, text, platform, tuple(_lines(text, whole.get("expect", []), place)))
+    lines = tuple(_lines(text, whole.get("expect", []), name, place))
+    return Baseline(name, text, platform, lines)
 
 
-def _lines(text: str, expected: list[Any], place: str) -> Iterator[Line]:
+def _lines(text: str, expected: list[Any], name: str, place: str) -> Iterator[Line]:
     numbers = blocks.headers(text)
     if len(numbers) != len(expected):
         raise BadBaseline(f"{place}: expected each line to begin with [[expect]], alone in its row")
     for number, values in zip(numbers, expected, strict=True):
-        yield _line(number, values, f"{place}, line {number}")
+        yield _line(name, number, values, f"{place}, line {number}")
 
 
-def _line(number: int, values: dict[str, Any], place: str) -> Line:
+def _line(name: str, number: int, values: dict[str, Any], place: str) -> Line:
     _keys(values, _OF_A_LINE, place)
     for key in _NEEDED:
         if not values.get(key):
@@ -223,6 +249,7 @@ def _line(number: int, values: dict[str, Any], place: str) -> Line:
     if not all(match):
         raise BadBaseline(f"{place}: expected match = the beginning of a message, received nothing")
     return Line(
+        file=name,
         number=number,
         check=values["check"],
         when=_condition(values.get("when"), condition.OF_THE_RUN | condition.OF_A_RESULT, place),

@@ -80,6 +80,7 @@ def judge(
 
 def _judged(line: Line, outcome: str, results: int, wrong: list[str]) -> JudgedLine:
     return {
+        "file": line.file,
         "line": line.number,
         "check": line.check,
         "when": line.when.text if line.when else "",

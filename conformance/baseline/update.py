@@ -10,6 +10,7 @@ import datetime
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from ..report.model import PLATFORM
 from . import blocks, condition, file, wording
 
 if TYPE_CHECKING:
@@ -44,11 +45,13 @@ def rewritten(baseline: Baseline, document: Document, known: Sequence[str]) -> R
         Refused: the run is of another platform, or was a part only.
 
     """
-    _refuse_a_part(document)
+    _refuse_a_part(document, baseline)
     facts, results = _facts(document), document["results"]
     if not baseline.fits(facts):
         assert baseline.platform
-        raise Refused(f"the run is not of its platform: {baseline.platform.text}")
+        raise Refused(f"the run is not of its {baseline.what_for}: {baseline.platform.text}")
+    if baseline.of_a_peer:
+        results = [one for one in results if one["peer"] != PLATFORM]
     rows, there = blocks.split(baseline.text)
     about = {line: line.about(results, facts) for line in baseline.lines}
     chosen, told = _shared_out(about, known)
@@ -77,10 +80,15 @@ def rewritten(baseline: Baseline, document: Document, known: Sequence[str]) -> R
 
 
 def fresh(document: Document) -> str:
-    """Give the text of a baseline without lines, for the platform of a run."""
+    """Give the text of a baseline without lines, for the platform of a run.
+
+    For its peer there, if nothing but the passer was tried.
+    """
     facts = _facts(document)
     around = [name for name in facts["surroundings"] or () if name not in _CONTAINERS]
-    words = [f"{name} == {facts[name]!r}" for name in ("system", "evidence") if facts[name]]
+    of_the_peer = document["selection"].get("complete_of") == ["passer"]
+    asked = [*(["peer"] if of_the_peer else []), "system", "evidence"]
+    words = [f"{name} == {facts[name]!r}" for name in asked if facts[name]]
     words += [f"{name!r} in surroundings" for name in around]
     return f"schema = {file.SCHEMA}\nplatform = {blocks.written(' and '.join(words))}\n"
 
@@ -96,15 +104,17 @@ def measured(document: Document) -> str:
 
 
 def _facts(document: Document) -> dict[str, Any]:
-    return condition.of_the_run(document["environment"], document["evidence"])
+    environment, evidence = document["environment"], document["evidence"]
+    return condition.of_the_run(environment, evidence, document["subject"]["name"])
 
 
-def _refuse_a_part(document: Document) -> None:
+def _refuse_a_part(document: Document, baseline: Baseline) -> None:
     selection = document["selection"]
     for option in ("backend", "survival"):
         if (chosen := selection.get(option, "each")) != "each":
             raise Refused(f"expected a run of everything, received a selection: {option} {chosen}")
-    if not selection["complete"]:
+    enough = baseline.of_a_peer and "passer" in selection.get("complete_of", ())
+    if not (selection["complete"] or enough):
         raise Refused("expected a run of everything, received one that left checks out")
     if errors := document["summary"]["error"]:
         raise Refused(f"expected a run to trust, received one with {errors} errors of the suite")

@@ -72,7 +72,7 @@ def _unlisted(baseline: JudgedBaseline) -> list[tuple[Text, Text]]:
 
 
 def _wrong(line: JudgedLine) -> list[tuple[Text, Text]]:
-    said = f"line {line['line']}: " + "; ".join(line["wrong"])
+    said = f"{line['file']}, line {line['line']}: " + "; ".join(line["wrong"])
     return [(Text(line["check"], style="bold"), Text(said, style="red"))]
 
 

@@ -60,6 +60,7 @@ class Result(_Result, total=False):
 class JudgedLine(TypedDict):
     """One line of a baseline, and what became of it."""
 
+    file: str
     line: int
     check: str
     when: str

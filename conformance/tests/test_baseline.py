@@ -344,6 +344,35 @@ def test_what_is_shipped_is_as_it_should_be() -> None:
     assert (ended.return_value, ended.exception) == (0, None), ended.output
 
 
+OF_PLAIN = "schema = 1\nplatform = \"peer == 'plain' and system == 'Linux'\"\n"
+
+
+def test_a_run_is_held_against_the_file_of_its_platform_and_that_of_its_peer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "peers").mkdir()
+    on_linux = "schema = 1\nplatform = \"system == 'Linux'\"\n"
+    (tmp_path / "linux.toml").write_text(text(line("table.full"), head=on_linux))
+    (tmp_path / "peers" / "plain.toml").write_text(text(line(), head=OF_PLAIN))
+    monkeypatch.setattr(file, "SHIPPED", tmp_path)
+
+    both = file.chosen("auto", {**FACTS, "peer": "plain"})
+    other = file.chosen("auto", {**FACTS, "peer": "fdpass"})
+
+    assert both
+    assert (both.name, [one.file for one in both.lines]) == ("linux + plain", ["linux", "plain"])
+    assert other
+    assert (other.name, len(other.lines)) == ("linux", 1)
+    results = [*over_each(), *over_each("table.full")]
+    assert judging.judge(both, results, FACTS, KNOWN, TODAY)["as_listed"]
+    assert not judging.judge(other, results, FACTS, KNOWN, TODAY)["as_listed"]
+    with pytest.raises(file.BadBaseline, match="for another peer or platform: peer == 'plain'"):
+        file.chosen("plain", FACTS)
+    (tmp_path / "peers" / "again.toml").write_text(text(head=OF_PLAIN))
+    with pytest.raises(file.BadBaseline, match="for this peer: again and plain"):
+        file.chosen("auto", {**FACTS, "peer": "plain"})
+
+
 # -- judging --------------------------------------------------------------------------------------
 
 
@@ -566,8 +595,8 @@ def test_a_report_shows_what_is_wrong_with_a_baseline() -> None:
 
     assert "not as baseline here says: 3" in said
     assert "fifo.order unlisted failure over socketpair: another order" in said
-    assert "line 3: table.full passed over filesystem, inherited; take the line out" in said
-    assert "fifo.odrer line 8: there is no check fifo.odrer" in said
+    assert "here, line 3: table.full passed over filesystem, inherited; take the line out" in said
+    assert "fifo.odrer here, line 8: there is no check fifo.odrer" in said
     assert "not seen here, although it is documented" in said
     assert "conforms, but not as baseline here says" in said
     assert "unlisted failure" in shown(whole, quiet=True)
@@ -832,6 +861,29 @@ def test_an_update_is_refused_where_it_would_say_nothing_true() -> None:
         updated('schema = 1\nplatform = "bits == 32"\n', result())
     with pytest.raises(update.Refused, match=r"fifo\.order passes and fails in one variant"):
         updated("schema = 1\n", result(), result(verdict="pass"))
+
+
+def of_a_passer(*results: Result, **selection: Any) -> Document:
+    """Give the results file of a run that tried the passer only, and all of it."""
+    whole = document(*results, complete=False, complete_of=["passer"], **selection)
+    whole["subject"]["name"] = "plain"
+    return whole
+
+
+def test_the_file_of_a_peer_takes_a_run_of_the_passer_alone() -> None:
+    whole = of_a_passer(*over_each(), result("table.full", peer="platform"))
+
+    first = update.fresh(whole)
+    done = update.rewritten(file.parse(first, "plain"), whole, KNOWN)
+
+    assert "peer == 'plain' and system == 'Linux'" in first
+    read = file.parse(done.text, "plain")
+    assert read.of_a_peer
+    assert [one.check for one in read.lines] == ["fifo.order"]
+    with pytest.raises(update.Refused, match="left checks out"):
+        update.rewritten(file.parse("schema = 1\n", "all"), whole, KNOWN)
+    with pytest.raises(update.Refused, match="not of its peer or platform"):
+        update.rewritten(read, document(result()), KNOWN)
 
 
 # -- the commands ---------------------------------------------------------------------------------
