@@ -16,6 +16,8 @@ _DUP = "unix(7), SCM_RIGHTS: as if by dup(2)"
 _GETFL = "POSIX.1-2017 XSH fcntl, F_GETFL: flags and access mode are of the open file description"
 _GETFD = "POSIX.1-2017 XSH fcntl, F_GETFD: descriptor flags are of a single descriptor"
 _LOCKS = "POSIX.1-2017 XSH fcntl: locks of a file go when the process closes a descriptor of it"
+_GATHERED = "POSIX.1-2017 XSH sendmsg: the data of each storage area of msg_iov is sent in turn"
+_SCATTERED = "POSIX.1-2017 XSH recvmsg: each storage area of msg_iov is filled in turn"
 _TYPES = "POSIX.1-2017 XSH 2.10.6, socket types: no operation gives parts of two records"
 _ABSENT = "unix(7), SCM_RIGHTS: without a buffer for them the descriptors are closed"
 _NOT_PASSED = "FreeBSD unix(4): descriptor flags, set with fcntl(2), are not passed to a receiver"
@@ -82,6 +84,48 @@ def test_bytes_before(s: Script) -> None:
     s.expect(plain.fds, 0, "the descriptor came with the bytes before its own")
     s.expect(message.errno, "", "nothing came after the bytes")
     s.expect(message.fds, 1, "the descriptor did not come with its message")
+
+
+@must("semantics.gathered", _GATHERED, subject="platform", endangers=("bidirectional",))
+def test_gathered(s: Script) -> None:
+    """A message that is sent from several buffers carries its descriptor.
+
+    The buffers are three, and one is empty.
+    """
+    a, b = s.socketpair()
+    read_end, write_end = s.pipe()
+
+    sent = s.send_oddly(a, b"HELLO", [write_end], "pieces")
+    s.need(sent.count.equals(5), "a channel that takes five bytes at once")
+    came = s.recv(b, 5)
+    s.need(came.count.equals(5), "a receive that gives five bytes where five are")
+    s.write(came.fd(), b"through")
+    heard = s.read(read_end, 7)
+
+    s.expect(came.data, b"HELLO", "other bytes than those that were sent")
+    s.expect(came.fds, 1, "the descriptor did not come")
+    s.expect(heard.data, b"through", "what came is not the descriptor that was sent")
+
+
+@must("semantics.scattered", _SCATTERED, subject="platform", endangers=("bidirectional",))
+def test_scattered(s: Script) -> None:
+    """A message that is received into several buffers brings its descriptor.
+
+    The buffers are three, and one is empty.
+    """
+    a, b = s.socketpair()
+    read_end, write_end = s.pipe()
+    sent = s.send(a, b"HELLO", [write_end])
+    s.need(sent.count.equals(5), "a channel that takes five bytes at once")
+
+    came = s.recv_oddly(b, 5, "pieces")
+    s.need(came.count.equals(5), "a receive that gives five bytes where five are")
+    s.write(came.fd(), b"through")
+    heard = s.read(read_end, 7)
+
+    s.expect(came.data, b"HELLO", "other bytes than those that were sent")
+    s.expect(came.fds, 1, "the descriptor did not come")
+    s.expect(heard.data, b"through", "what came is not the descriptor that was sent")
 
 
 @should("semantics.rest-alone", _ONE_SEGMENT, subject="platform", endangers=("fifo",))

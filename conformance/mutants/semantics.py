@@ -13,6 +13,8 @@ MUTANTS = (
     _on("gives-again", "first-byte", "came again with the rest of its message"),
     _on("gives-again", "partial-send", "came again with later bytes"),
     _on("joins-messages", "one-message", "other bytes than those of the first message"),
+    _on("drops-gathered", "gathered", "a descriptor is to be used that did not come"),
+    _on("drops-scattered", "scattered", "a descriptor is to be used that did not come"),
     # These two do not hold on Linux, where the library runs: without it they fail as well.
     _on("joins-messages", "bytes-before", "joined with the message"),
     _on("joins-messages", "rest-alone", "joined with the next message"),

@@ -114,6 +114,8 @@ PLATFORM = (
     System("cries-truncation", "MSG_CTRUNC is set although nothing was cut.", "truncation"),
     System("stays-truncated", "Once set, MSG_CTRUNC stays set on a channel.", "truncation"),
     System("drops-beside-others", "Beside other control messages descriptors are lost.", "loss"),
+    System("drops-gathered", "Sent from several buffers, descriptors are lost.", "loss"),
+    System("drops-scattered", "Received into several buffers, descriptors are lost.", "loss"),
     System("drops-with-cut-data", "Where data is cut, the descriptors are lost.", "loss"),
     System("drops-without-bytes", "Without a byte of data the descriptors are lost.", "loss"),
     System("takes-by-look", "A look with MSG_PEEK takes the descriptors away.", "loss"),

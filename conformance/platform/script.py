@@ -223,19 +223,21 @@ class Script(Recording):
         return self._result("send_to", "count", sock, path, data, (self.rights(*fds),))
 
     def send_oddly(self, sock: Fd, data: bytes, fds: Sequence[Fd], how: str) -> Result:
-        """Send by a sendmsg(2) with which something is wrong: ``count``.
+        """Send by a sendmsg(2) with which something is odd or wrong: ``count``.
 
-        *how*: ``short``, a control message shorter than its header; ``long``, one that ends behind
-        the control data; ``half``, one with two bytes more than its descriptors have; ``data`` or
-        ``control``, at an address where no memory is; ``interrupted``, signals come all the time.
+        *how*: ``pieces``, the bytes lie in three buffers, of which the second is empty; ``short``,
+        a control message shorter than its header; ``long``, one that ends behind the control data;
+        ``half``, one with two bytes more than its descriptors have; ``data`` or ``control``, at an
+        address where no memory is; ``interrupted``, signals come all the time.
         """
         return self._result("send_oddly", "count", sock, data, (self.rights(*fds),), how)
 
     def recv_oddly(self, sock: Fd, size: int, how: str) -> Received:
-        """Receive by a recvmsg(2) with which something is wrong: see :class:`Received`.
+        """Receive by a recvmsg(2) with which something is odd or wrong: see :class:`Received`.
 
-        *how*: ``data`` or ``control``, at an address where no memory is; ``interrupted``, signals
-        come all the time. There is room for 16 descriptors.
+        *how*: ``pieces``, into three buffers, of which the second is empty; ``data`` or
+        ``control``, at an address where no memory is; ``interrupted``, signals come all the time. There is room
+        for 16 descriptors.
         """
         told = "count data fds ctrunc"
         step = self._step("recv_oddly", "result", told, (sock, size, space(16), "", how))

@@ -84,6 +84,12 @@ void lose_beside(struct delivery *delivery)
             shut_all(&delivery->rights);
 }
 
+void lose_scattered(struct delivery *delivery)
+{
+    if (delivery->message->msg_iovlen > 1)
+        shut_all(&delivery->rights);
+}
+
 void lose_with_cut_data(struct delivery *delivery)
 {
     if (delivery->message->msg_flags & MSG_TRUNC)

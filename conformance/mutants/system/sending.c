@@ -99,13 +99,23 @@ bool too_many_references(struct sending *sending)
 }
 
 /* The bytes go, the descriptors do not. */
-bool mute_sent(struct sending *sending)
+static bool mute(struct sending *sending, bool yes)
 {
-    if (sending->channel->arrived) {
+    if (yes) {
         sending->message.msg_control = NULL;
         sending->message.msg_controllen = 0;
     }
     return false;
+}
+
+bool mute_sent(struct sending *sending)
+{
+    return mute(sending, sending->channel->arrived);
+}
+
+bool lose_gathered(struct sending *sending)
+{
+    return mute(sending, sending->message.msg_iovlen > 1);
 }
 
 void leak_sent(struct sending *sending)

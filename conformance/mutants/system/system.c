@@ -124,6 +124,9 @@ static const struct fault FAULTS[] = {
     {"stays-truncated", .deliver = stay_cut},
     /* Credentials come too, and who looks for descriptors finds these (pesign 69). */
     {"drops-beside-others", .deliver = lose_beside},
+    /* Who wraps the calls, and copies one buffer of the message. */
+    {"drops-gathered", .refuses = lose_gathered},
+    {"drops-scattered", .deliver = lose_scattered},
     {"drops-with-cut-data", .deliver = lose_with_cut_data},
     /* As Linux does on streams: unix(7), at least one byte of real data. */
     {"drops-without-bytes", .deliver = lose_without_bytes},

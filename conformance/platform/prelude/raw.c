@@ -28,11 +28,20 @@ static pid_t annoyer(void)
     return pid;
 }
 
-/* Call sendmsg or recvmsg as somebody does who has made a mistake, or is interrupted. */
+/* Call sendmsg or recvmsg as few do: in pieces, by mistake, or interrupted. */
 static ssize_t raw_call(int sends, int sock, struct msghdr *message, int flags, const char *how)
 {
     ssize_t result;
     int error;
+    struct iovec pieces[3];
+    if (!strcmp(how, "pieces")) {
+        char *at = message->msg_iov->iov_base;
+        pieces[0] = (struct iovec){at, 1};
+        pieces[1] = (struct iovec){at + 1, 0};
+        pieces[2] = (struct iovec){at + 1, message->msg_iov->iov_len - 1};
+        message->msg_iov = pieces;
+        message->msg_iovlen = 3;
+    }
     if (!strcmp(how, "data"))
         message->msg_iov->iov_base = (void *)(size_t)NOWHERE;
     if (!strcmp(how, "control"))

@@ -43,9 +43,12 @@ def raw_call(
     inside = (ctypes.c_char * max(1, len(data))).from_buffer(data or bytearray(1))
     ancillary = (ctypes.c_char * len(control)).from_buffer(control)
     place_of_data = NOWHERE if how == "data" else ctypes.addressof(inside)
-    vector = ctypes.create_string_buffer(struct.pack("PN", place_of_data, len(data)))
+    pieces = [(0, 1), (1, 0), (1, len(data) - 1)] if how == "pieces" else [(0, len(data))]
+    written = b"".join(struct.pack("PN", place_of_data + at, size) for at, size in pieces)
+    vector = ctypes.create_string_buffer(written)
     there = NOWHERE if how == "control" else ctypes.addressof(ancillary)
-    fields = [0, 0, ctypes.addressof(vector), 1, there if room else 0, room, 0]
+    count = len(pieces)
+    fields = [0, 0, ctypes.addressof(vector), count, there if room else 0, room, 0]
     header = ctypes.create_string_buffer(struct.pack(layout, *fields))
     call = getattr(ctypes.CDLL(None, use_errno=True), name)
     call.restype = ctypes.c_ssize_t
