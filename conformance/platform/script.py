@@ -236,8 +236,8 @@ class Script(Recording):
         """Receive by a recvmsg(2) with which something is odd or wrong: see :class:`Received`.
 
         *how*: ``pieces``, into three buffers, of which the second is empty; ``data`` or
-        ``control``, at an address where no memory is; ``interrupted``, signals come all the time. There is room
-        for 16 descriptors.
+        ``control``, at an address where no memory is; ``interrupted``, signals come all the
+        time. There is room for 16 descriptors.
         """
         told = "count data fds ctrunc"
         step = self._step("recv_oddly", "result", told, (sock, size, space(16), "", how))
