@@ -84,6 +84,15 @@ def catalogue(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def pairs(session: nox.Session) -> None:
+    """Every sender with every receiver that is installed here: a page in out/."""
+    session.install("-e.[conformance]")
+    os.makedirs("out", exist_ok=True)
+    pages = ("--json", "out/pairs.json", "--html", "out/pairs.html")
+    session.run("python", "-m", "conformance", "pairs", *pages, *session.posargs)
+
+
+@nox.session(default=False)
 def mutants(session: nox.Session) -> None:
     """The suite is tested: broken passers and systems must be caught; prints the kill matrix."""
     session.install("-e.[conformance]")

@@ -21,6 +21,7 @@ from .facts import entries as fact_entries
 from .facts import reference
 from .facts.command import facts
 from .harness.transports import TRANSPORTS
+from .pairs.command import pairs
 from .peers.commands import check_peer, peers
 from .peers.shipped import SHIPPED
 from .report import listing, model, page
@@ -265,6 +266,7 @@ def catalogue_(*, check: bool) -> int:
 cli.add_command(baseline)
 cli.add_command(check_peer)
 cli.add_command(facts)
+cli.add_command(pairs)
 cli.add_command(peers)
 cli.add_command(repro)
 

@@ -1,0 +1,149 @@
+"""``python -m conformance pairs``."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from ..harness.spawn import make_room
+from ..peers.shipped import SHIPPED
+from ..report import pairs as report
+from ..report import pairs_page
+from ..report.screen import Screen
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .matrix import Told
+
+_DONE, _NOTHING_RAN = 0, 3
+_BAR = 16  # columns
+
+_HELP = """\b
+Exit status:
+  0  the matrix has been measured, whatever is in it
+  2  the command line is wrong, or there is no such peer
+  3  nothing could be run
+  4  the suite itself failed, or was interrupted
+Nobody is judged: a passer that refuses what another one sends may be quite right.
+"""
+
+
+def _usable() -> int:
+    usable = getattr(os, "sched_getaffinity", None)
+    return len(usable(0)) if usable else os.cpu_count() or 1
+
+
+def _peers(_: click.Context, __: click.Parameter, names: tuple[str, ...]) -> tuple[str, ...]:
+    for name in names:
+        try:
+            words = shlex.split(name)
+        except ValueError as error:
+            raise click.BadParameter(f"{name!r} is no command line: {error}") from None
+        if name not in SHIPPED and (not words or shutil.which(words[0]) is None):
+            raise click.BadParameter(
+                f"there is no peer and no program {name!r}; known peers: {', '.join(SHIPPED)}"
+            )
+    return tuple(dict.fromkeys(names or SHIPPED))
+
+
+_TO = click.Path(dir_okay=False, writable=True, path_type=Path)
+
+
+@click.command(epilog=_HELP)
+@click.option(
+    "--peer",
+    "names",
+    multiple=True,
+    callback=_peers,
+    metavar="NAME|COMMAND",
+    help="Only these; repeatable [default: all that come with the suite].",
+)
+@click.option("--json", "as_json", type=_TO, metavar="FILE", help="Write the matrix (JSON).")
+@click.option("--markdown", type=_TO, metavar="FILE", help="Write the page (Markdown).")
+@click.option("--html", type=_TO, metavar="FILE", help="Write the page (HTML, one file).")
+@click.option(
+    "--read",
+    "kept",
+    type=click.Path(exists=True, dir_okay=False),
+    metavar="FILE",
+    help="Measure nothing: show a matrix that --json has written.",
+)
+@click.option(
+    "-n",
+    "--workers",
+    default=2 * _usable(),
+    type=click.IntRange(min=1),
+    metavar="N",
+    show_default=True,
+    help="Pairs that are tried at the same time.",
+)
+@click.option(
+    "--timeout-scale",
+    default=1.0,
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="FACTOR",
+    help="Stretch all deadlines, for slow systems.",
+)
+@click.option("--plain", is_flag=True, help="No colour, nothing that moves, ASCII only.")
+def pairs(
+    *,
+    names: tuple[str, ...],
+    as_json: Path | None,
+    markdown: Path | None,
+    html: Path | None,
+    kept: str | None,
+    workers: int,
+    timeout_scale: float,
+    plain: bool,
+) -> int:
+    """Try every passer with every other one: what arrives, what is lost, who refuses whom."""
+    screen = Screen(plain=plain)
+    if kept is not None:
+        try:
+            document = report.read(kept)
+        except report.Refused as refusal:
+            raise click.BadParameter(str(refusal), param_hint="--read") from None
+    else:
+        from .matrix import measured
+
+        make_room()
+        with _progress(screen) as told:
+            document = measured(names, workers, timeout_scale, told)
+    screen.show(*report.shown(screen, document))
+    texts: dict[Path | None, Any] = {
+        as_json: lambda: json.dumps(document, indent=1) + "\n",
+        markdown: lambda: pairs_page.markdown(document),
+        html: lambda: pairs_page.html(document),
+    }
+    for path, text in texts.items():
+        if path is not None:
+            path.write_text(text(), encoding="utf-8")
+            click.echo(f"{path} written")
+    return _DONE if document["cells"] else _NOTHING_RAN
+
+
+@contextmanager
+def _progress(screen: Screen) -> Iterator[Told]:
+    """Show how far it is, on a terminal."""
+    if not screen.moves:
+        yield lambda *_: None
+        return
+    bar = Progress(
+        BarColumn(_BAR, complete_style="green", finished_style="green"),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[now]}", style="dim", markup=False),
+        console=screen.console,
+        transient=True,
+    )
+    task = bar.add_task("", total=None, now="getting to know them")
+    with bar:
+        yield lambda done, due, now: bar.update(task, completed=done, total=due, now=now)
