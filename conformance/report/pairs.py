@@ -104,7 +104,7 @@ class Kind(NamedTuple):
 
 
 KINDS: dict[str, Kind] = {
-    "passes": Kind("✓", "+", "green", "all that was sent arrives, in order, also late"),
+    "passes": Kind("✓", "+", "green", "all that was sent arrives, in order; some of it late"),
     "leaks": Kind("◔", "k", "yellow", "all arrives; the receiver leaves descriptors open"),
     "loses": Kind("◑", "l", "yellow", "one by one all arrives; not from an array, or when full"),
     "out of step": Kind(
@@ -113,7 +113,7 @@ KINDS: dict[str, Kind] = {
     "refuses": Kind("⊘", "r", "cyan", "the receiver says that this comes from no passer"),
     "fails": Kind("✗", "F", "bold red", "not even one by one does all arrive"),
     "dies": Kind("†", "D", "bold red", "one of the two processes ends"),
-    "hangs": Kind("⧗", "H", "bold red", "one of the two does not answer in time"),
+    "hangs": Kind("…", "H", "bold red", "one of the two does not answer in time"),
 }
 """Every kind of verdict, the best first."""
 

@@ -24,6 +24,7 @@ _ABOUT = (
     "of the suite it sends one message itself, and then a descriptor as the receiver knows it. "
     "Nobody is judged: who refuses what another one sends may be quite right."
 )
+_SEEN = "(seen): it lists no dialects, and this is what it was seen to send."
 _WHO = ("peer", "passer", "version", "language", "dialects", "Debian package")
 
 
@@ -40,7 +41,11 @@ def markdown(document: Document) -> str:
     lines += ["## Who they are", "", *_row_of(_WHO, head=True)]
     for column in document["columns"]:
         lines += _row_of(_who(column))
-    lines += ["", *(f"Not in it: `{name}`: {why}" for name, why in document["missing"].items())]
+    lines += [
+        "",
+        _SEEN,
+        *(f"Not in it: `{name}`: {why}" for name, why in document["missing"].items()),
+    ]
     lines += ["", "## What each receiver does", ""]
     for column in document["columns"]:
         lines += [f"### {column['name']}", ""]
@@ -99,13 +104,14 @@ def html(document: Document) -> str:
 {_legend(document)}
 <div class="matrix">
 <table>
-<caption>Senders down, receivers across; each cell leads to its story.</caption>
+<caption>Senders down, receivers across; each cell leads to what its receiver does.</caption>
 {_head(document)}
 {_body(document)}
 </table>
 </div>
 <h2>Who they are</h2>
 {_people(document)}
+<p><small>{_SEEN}</small></p>
 <h2>What each receiver does</h2>
 {stories}
 </body>
