@@ -8,14 +8,13 @@ import socket
 import tempfile
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..errors import CannotStart, Lacking, PassFailed, PeerFailed
+from ..errors import CannotStart, Lacking, PassFailed, PeerFailed, RequestRefused
 from ..harness.patience import Patience
 from ..harness.peer import start
-from ..harness.raw import RawEnd
 from ..harness.tokens import Token
 from ..peers.shipped import SHIPPED
 from ..subject import command_of
-from .meeting import PeerSends
+from .meeting import PeerSends, raw_end
 from .sides import Side
 from .trials import MESSAGES
 
@@ -60,7 +59,7 @@ def meet(name: str, scale: float) -> Known:
     Raises:
         CannotStart: it is not installed.
         PeerFailed: it does not speak the protocol.
-        Lacking, PassFailed: it sends nothing.
+        Lacking, PassFailed, RequestRefused: it cannot be had to send.
 
     """
     command = command_of(name)
@@ -81,7 +80,7 @@ def wire(command: tuple[str, ...], dialect: str | None, scale: float) -> list[st
     folder = tempfile.mkdtemp(prefix="fdcp-")
     token = Token(os.path.join(folder, "token"), Patience(scale))
     ours, theirs = socket.socketpair(socket.AF_UNIX)
-    raw = RawEnd(ours, Patience(scale))
+    raw = raw_end(ours, scale)
     try:
         with theirs:
             side = Side("the peer", command, {_CHANNEL: theirs.fileno()}, scale)
@@ -114,5 +113,5 @@ def _dialect_of(messages: list[str]) -> str:
     return next(known, "its own")
 
 
-REFUSALS = (CannotStart, PeerFailed, PassFailed, Lacking, OSError)
+REFUSALS = (CannotStart, PeerFailed, PassFailed, RequestRefused, Lacking, OSError)
 """What can keep a peer out of the matrix; the message says why."""

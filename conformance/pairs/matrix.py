@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import TYPE_CHECKING
 
 from .. import __version__, environment
-from ..errors import Lacking, PassFailed, PeerFailed
+from ..errors import CannotStart, Lacking, PassFailed, PeerFailed, RequestRefused
 from ..peers.shipped import SHIPPED
 from . import verdicts
 from .acquainted import REFUSALS, Known, meet
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     """Takes how many cells are done, how many there are to be, and what was done last."""
 
 _SUITE = "the suite"
+_FAILURES = (PeerFailed, PassFailed, RequestRefused, CannotStart, AssertionError, KeyError, OSError)
+"""What ends a trial; a field that an answer lacks is a KeyError."""
 
 
 def measured(
@@ -201,7 +203,7 @@ class _Trying:
             outcome = trial(self._meeting)
             self.transcripts = self._meeting.transcripts()
             return outcome
-        except (PeerFailed, PassFailed, AssertionError, OSError) as failure:
+        except _FAILURES as failure:
             if self._meeting is not None:
                 self.transcripts = self._meeting.transcripts()
             self._end()

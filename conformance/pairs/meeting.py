@@ -80,6 +80,11 @@ class PeerSends:
         self._held.clear()
 
 
+def raw_end(end: socket.socket, scale: float) -> RawEnd:
+    """Give a raw end, which takes the socket over."""
+    return RawEnd(end, Patience(scale))
+
+
 class Meeting:
     """The two processes of a pair; without a sending *command* it is the suite that sends."""
 
@@ -132,7 +137,7 @@ class Meeting:
 
     def raw(self, channel: str) -> RawEnd:
         """Give the sending end of *channel*, where the suite itself sends."""
-        return RawEnd(self._raw.pop(channel), Patience(self._scale))
+        return raw_end(self._raw.pop(channel), self._scale)
 
     def can(self, op: str) -> bool:
         """Tell whether the sender has an operation."""

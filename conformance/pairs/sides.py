@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from ..errors import Lacking, PassFailed
@@ -78,6 +78,8 @@ class Side:
         except PassFailed as failure:
             words = str(failure.details.get("message", ""))[:_LONGEST]
             return {"when": when, "got": None, "said": failure.condition, "words": words}
+        if not isinstance(held, Held):
+            self.peer.broke(f"recv: expected fd, received {held!r}")
         return {"when": when, "got": self._heard(held, tokens), "said": "ok", "words": ""}
 
     def asked(self, timeout: float) -> Pending:
@@ -136,7 +138,8 @@ class Side:
             try:
                 yield
             finally:
-                prlimit(self.peer.pid, RLIMIT_NOFILE, restore)
+                with suppress(ProcessLookupError):  # it may have died of it
+                    prlimit(self.peer.pid, RLIMIT_NOFILE, restore)
         elif {"fill", "free"} <= self.peer.ops:
             if "limit" in self.peer.ops:
                 self.peer.call("limit", descriptors=max(self._due, default=2) + _SPARE)
@@ -144,7 +147,8 @@ class Side:
             try:
                 yield
             finally:
-                self.peer.ask("free")
+                if not self.peer.is_dead:
+                    self.peer.ask("free")
         else:
             raise Lacking("its table cannot be filled: no prlimit from outside, no fill of its own")
 

@@ -74,6 +74,28 @@ _HANGS = """
     def op_recv(self, request):
         signal.pause()
 """
+_DIES_WHEN_FULL = """
+    def receive(self, end):
+        data, fds, _, _ = socket.recv_fds(end, 1, 1)
+        if data and not fds:
+            os._exit(7)
+        if not data:
+            raise PeerClosed("the stream has ended")
+        return fds[0]
+"""
+_GIVES_NO_NUMBER = """
+    def op_recv(self, request):
+        return {{"size": super().op_recv(request)["fd"]}}
+"""
+_KNOWS_NO_DIALECT = """
+    def op_hello(self, request):
+        return {{**super().op_hello(request), "dialects": ["nul", "bang"]}}
+
+    def op_adopt(self, request):
+        if request.get("dialect", "nul") != "nul":
+            raise BadRequest("what is that?")
+        return super().op_adopt(request)
+"""
 _LEAKS = """
     def op_recv(self, request):
         os.dup(2)
@@ -218,6 +240,34 @@ def test_one_that_dies_is_a_cell_and_not_the_end(tmp_path: Path) -> None:
     assert found["words"] == "the receiver: the peer died (exit status 7): recv"
     assert of_suite(document, "!", dying)["kind"] == "dies"
     assert cell(document, dying, "fdpass")["kind"] == "passes"
+
+
+def test_one_that_dies_when_full(tmp_path: Path) -> None:
+    dying = plain_peer(tmp_path, _DIES_WHEN_FULL)
+
+    found = cell(measured(("fdpass", dying), 2, 1.0), "fdpass", dying)
+
+    assert (found["kind"], found["words"]) == ("dies", "passes, dies when full")
+    assert "exit status 7" in found["trials"]["full"]["failure"]
+
+
+def test_one_that_breaks_the_protocol_is_a_cell(tmp_path: Path) -> None:
+    breaking = peer(tmp_path, _GIVES_NO_NUMBER)
+
+    document = measured(("fdpass", breaking), 2, 1.0)
+
+    assert cell(document, "fdpass", breaking)["kind"] == "fails"
+    assert "recv: expected fd, received" in cell(document, "fdpass", breaking)["words"]
+    assert cell(document, "fdpass", "fdpass")["kind"] == "passes"
+
+
+def test_one_that_lists_a_dialect_and_does_not_know_it_is_left_out(tmp_path: Path) -> None:
+    boasting = peer(tmp_path, _KNOWS_NO_DIALECT)
+
+    document = measured(("fdpass", boasting), 2, 1.0)
+
+    assert "what is that?" in document["missing"][boasting]
+    assert cell(document, "fdpass", "fdpass")["kind"] == "passes"
 
 
 def test_one_that_hangs_is_a_cell_and_not_the_end(tmp_path: Path) -> None:
