@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 import tempfile
+from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import CannotStart, Lacking, PassFailed, PeerFailed, RequestRefused
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from ..harness.peer import Answer
 
 _CHANNEL = "end"
-_USUAL = "nul"  # of a peer that says nothing of dialects: PROTOCOL.md, hello
 
 
 class Known(NamedTuple):
@@ -36,7 +36,7 @@ class Known(NamedTuple):
     told: tuple[str, ...]
     """The dialects that it lists, the usual one first; empty: it says nothing of them."""
     wires: dict[str, list[str]]
-    """The messages of one descriptor in each dialect, in hexadecimal digits; see wire()."""
+    """What one descriptor is sent as in each dialect; see wire()."""
 
     @property
     def dialects(self) -> tuple[str, ...]:
@@ -45,8 +45,9 @@ class Known(NamedTuple):
 
     @property
     def message(self) -> Callable[[int], bytes]:
-        """The bytes of a message in its usual dialect."""
-        return MESSAGES.get(self.dialects[0], MESSAGES[_USUAL])
+        """The bytes of a message in its usual dialect; of one unknown, those that were seen."""
+        usual, seen = next(iter(self.wires.items()))
+        return MESSAGES.get(usual) or (lambda _: bytes.fromhex(seen[0].partition("+")[0]))
 
     def passer(self) -> str:
         """Name the passer, as people know it."""
@@ -76,7 +77,7 @@ def meet(name: str, scale: float) -> Known:
 
 
 def wire(command: tuple[str, ...], dialect: str | None, scale: float) -> list[str]:
-    """Have one descriptor sent to a raw end: each message in digits, and how many descriptors."""
+    """Have one descriptor sent to a raw end; give each message, as `00+1`: digits, descriptors."""
     folder = tempfile.mkdtemp(prefix="fdcp-")
     token = Token(os.path.join(folder, "token"), Patience(scale))
     ours, theirs = socket.socketpair(socket.AF_UNIX)
@@ -90,9 +91,11 @@ def wire(command: tuple[str, ...], dialect: str | None, scale: float) -> list[st
             sending.send(0)
             sending.gone()
             messages = [_message(*raw.recv())]
-            sending.finish()
-            while any(last := raw.recv()):
-                messages.append(_message(*last))
+            # One that waits for an answer does not get it here; what it has sent is seen.
+            with suppress(PeerFailed):
+                sending.finish()
+                while any(last := raw.recv()):
+                    messages.append(_message(*last))
         finally:
             side.close()
     finally:

@@ -13,12 +13,12 @@ from ..peers.shipped import SHIPPED
 from . import verdicts
 from .acquainted import REFUSALS, Known, meet
 from .meeting import Meeting
-from .trials import RAW, TRIALS, nothing, raw
+from .trials import RAW, TRIALS, broken_off, raw
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from ..report.pairs import Cell, Column, Document, Outcome, Row
+    from ..report.pairs import Cell, Column, Document, Outcome, Row, Step
 
     Told = Callable[[int, int, str], None]
     """Takes how many cells are done, how many there are to be, and what was done last."""
@@ -204,10 +204,12 @@ class _Trying:
             self.transcripts = self._meeting.transcripts()
             return outcome
         except _FAILURES as failure:
+            steps: list[Step] = []
             if self._meeting is not None:
                 self.transcripts = self._meeting.transcripts()
+                steps = self._meeting.receiver.steps
             self._end()
-            return nothing(str(failure) or type(failure).__name__)
+            return broken_off(str(failure) or type(failure).__name__, steps)
 
     def _end(self) -> None:
         if self._meeting is not None:

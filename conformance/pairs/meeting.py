@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 MOST = 10
 """How many tokens there are."""
 _GOES = 0.3  # seconds for what need not wait
+_FLUSH = 1.0  # seconds in which all has gone, unless the sender waits for an answer
 _TAIL = 14  # lines of a transcript that are kept
 
 
@@ -52,14 +53,14 @@ class PeerSends:
         held = self.open(*places)
         with self._side.peer.together():
             self._asked += [self._player.send_later(one) for one in held]
-            self._asked.append(self._player.ask("flush"))
+            self._asked.append(self._player.ask("flush", _FLUSH))
 
     def send_together(self, *places: int) -> None:
         """Send them in one call."""
         fds = [one.number for one in self.open(*places)]
         with self._side.peer.together():
             self._asked.append(self._player.ask("send_many", fds=fds))
-            self._asked.append(self._player.ask("flush"))
+            self._asked.append(self._player.ask("flush", _FLUSH))
 
     def gone(self) -> bool:
         """Tell whether all has gone by now; some wait for the receiver."""

@@ -42,6 +42,7 @@ class Side:
         self._due: set[int] = set()
         self._channel = -1
         self._player = Player(self._books, "", {}, _no_fork)
+        self.steps: list[Step] = []
 
     def greet(self) -> Answer:
         """Wait until it has said who it is; its descriptor table counts from now."""
@@ -52,6 +53,7 @@ class Side:
     def anew(self) -> None:
         """Begin to count the time again: a trial may take what a check may."""
         self.peer.patience = Patience(self.peer.patience.scale)
+        self.steps = []
 
     def adopt(self, channel: str, dialect: str | None) -> Player:
         """Make a passer of the end of *channel*; without a dialect it is its usual one."""
@@ -67,20 +69,22 @@ class Side:
 
     # -- receiving ----------------------------------------------------------------------------
 
-    def receives(self, tokens: Sequence[Token], when: str = "", timeout: float = 1.0) -> Step:
-        """Have it receive one descriptor, and tell which it was, or what was said."""
-        return self.received(self._player.ask("recv", timeout), tokens, when)
+    def receives(self, tokens: Sequence[Token], when: str = "", timeout: float = 1.0) -> None:
+        """Have it receive one descriptor; the step tells which it was, or what was said."""
+        self.received(self.asked(timeout), tokens, when)
 
-    def received(self, asked: Pending, tokens: Sequence[Token], when: str = "") -> Step:
+    def received(self, asked: Pending, tokens: Sequence[Token], when: str = "") -> None:
         """Wait for the outcome of a receive."""
         try:
             held = asked.answer()
         except PassFailed as failure:
             words = str(failure.details.get("message", ""))[:_LONGEST]
-            return {"when": when, "got": None, "said": failure.condition, "words": words}
-        if not isinstance(held, Held):
-            self.peer.broke(f"recv: expected fd, received {held!r}")
-        return {"when": when, "got": self._heard(held, tokens), "said": "ok", "words": ""}
+            step: Step = {"when": when, "got": None, "said": failure.condition, "words": words}
+        else:
+            if not isinstance(held, Held):
+                self.peer.broke(f"recv: expected fd, received {held!r}")
+            step = {"when": when, "got": self._heard(held, tokens), "said": "ok", "words": ""}
+        self.steps.append(step)
 
     def asked(self, timeout: float) -> Pending:
         """Ask for one descriptor, to be waited for later."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import Lacking
+from ..harness.patience import NOTHING
 from .meeting import MOST
 from .sides import ENDS, name_of
 
@@ -47,57 +48,50 @@ def full(meeting: Meeting, to_sender: str | None, to_receiver: str | None) -> Ou
     receiver.adopt("full", to_receiver)
     sending.send(0)
     sending.gone()
-    steps = [receiver.receives(meeting.tokens, "before")]
+    receiver.receives(meeting.tokens, "before")
     sending.open(1, 2)
     with receiver.full_table():
         sending.send(1)
         sending.gone()
         asked = receiver.asked(_FULL)
-        if receiver.answers(asked, _FULL + _ANSWERS):
-            steps.append(receiver.received(asked, meeting.tokens, "full"))
+        if in_time := receiver.answers(asked, _FULL + _ANSWERS):
+            receiver.received(asked, meeting.tokens, "full")
     sending.send(2)
     sending.gone()
-    if len(steps) == 1:
+    if not in_time:
         receiver.answers(asked, _ANSWERS)
         sending.finish()
-        steps.append(receiver.received(asked, meeting.tokens, "waited"))
-    steps += _rest(meeting, sending, 3, steps)
-    return _outcome(meeting, sending, 3, steps)
+        receiver.received(asked, meeting.tokens, "waited")
+    return _outcome(meeting, sending, 3)
 
 
 def _received(meeting: Meeting, sending: PeerSends, due: int) -> Outcome:
     # At the end of the channel nobody waits for more; but some senders wait for the receiver.
     if sending.gone():
         sending.finish()
-    return _outcome(meeting, sending, due, _rest(meeting, sending, due, ()))
+    return _outcome(meeting, sending, due)
 
 
-def _rest(
-    meeting: Meeting, sending: PeerSends | None, due: int, before: Sequence[Step]
-) -> list[Step]:
+def _outcome(meeting: Meeting, sending: PeerSends | None, due: int) -> Outcome:
     """Receive what is there, then have the channel closed, and receive what is left."""
-    steps: list[Step] = []
-    while len(before) + len(steps) < due and not (steps and steps[-1]["said"] in ENDS):
-        steps.append(meeting.receiver.receives(meeting.tokens, "after"))
+    receiver = meeting.receiver
+    while len(receiver.steps) < due:
+        receiver.receives(meeting.tokens, "after")
+        if receiver.steps[-1]["said"] in ENDS:
+            break
     if sending is not None:
         sending.finish()
-    if steps and steps[-1]["said"] in ENDS - {"timed-out", "would-block"}:
-        return steps
     for _ in range(_MORE):
-        steps.append(meeting.receiver.receives(meeting.tokens, "after"))
-        if steps[-1]["said"] in ENDS:
+        if receiver.steps[-1]["said"] in ENDS - NOTHING:
             break
-    return steps
-
-
-def _outcome(
-    meeting: Meeting, sending: PeerSends | None, due: int, steps: Sequence[Step]
-) -> Outcome:
+        receiver.receives(meeting.tokens, "after")
+        if receiver.steps[-1]["said"] in ENDS:
+            break
     return {
         "due": [name_of(place) for place in range(due)],
-        "steps": list(steps),
+        "steps": receiver.steps,
         "sender": [] if sending is None else sending.said,
-        "leaked": meeting.receiver.leaked(),
+        "leaked": receiver.leaked(),
         "failure": "",
     }
 
@@ -146,10 +140,9 @@ def raw(meeting: Meeting, name: str, usual: Callable[[int], bytes]) -> Outcome:
         end.send_opened(usual(1), tokens[-1:])
     finally:
         end.close()
-    due = tried.descriptors + 1
-    return _outcome(meeting, None, due, _rest(meeting, None, due, ()))
+    return _outcome(meeting, None, tried.descriptors + 1)
 
 
-def nothing(why: str) -> Outcome:
-    """Give the outcome of a trial that could not be made, or did not come to its end."""
-    return {"due": [], "steps": [], "sender": [], "leaked": None, "failure": why}
+def broken_off(why: str, steps: Sequence[Step]) -> Outcome:
+    """Give the outcome of a trial that did not come to its end."""
+    return {"due": [], "steps": list(steps), "sender": [], "leaked": None, "failure": why}

@@ -24,25 +24,29 @@ class Verdict(NamedTuple):
 def of_pair(trials: Mapping[str, Outcome]) -> Verdict:
     """Judge two peers by their trials."""
     first = trials["one by one"]
+    if not first["failure"] and _got(first) == first["due"]:
+        remarks = [
+            *_leaks(first),
+            *_of_array(trials.get("array")),
+            *_of_full(trials.get("full")),
+        ]
+        words = ", ".join(["passes", *(words for _, words in remarks)])
+        return Verdict(_worst([kind for kind, _ in remarks]), words)
+    return _of_those_that_do_not_pass(first)
+
+
+def _of_those_that_do_not_pass(first: Outcome) -> Verdict:
+    got, due = _got(first), first["due"]
+    if not got and "not-a-passer" in _said(first):
+        after = [f"and then {first['failure']}"] if first["failure"] else []
+        return Verdict("refuses", ", ".join(["refuses", *(w for _, w in _leaks(first)), *after]))
     if bad := _went_wrong(first):
         return bad
-    got, due = _got(first), first["due"]
     if not got:
-        if "not-a-passer" in _said(first):
-            return Verdict("refuses", ", ".join(["refuses", *(w for _, w in _leaks(first))]))
         return Verdict("fails", f"nothing arrives, {_how(first)}")
-    if got != due:
-        if got != [name for name in due if name in got]:
-            return Verdict("out of step", f"out of step: {', '.join(got)}")
-        words = f"loses {len(due) - len(got)} of {len(due)}, {_how(first)}"
-        return Verdict("fails", words)
-    remarks = [
-        *_leaks(first),
-        *_of_array(trials.get("array")),
-        *_of_full(trials.get("full")),
-    ]
-    words = ", ".join(["passes", *(words for _, words in remarks)])
-    return Verdict(_worst([kind for kind, _ in remarks]), words)
+    if got != [name for name in due if name in got]:
+        return Verdict("out of step", f"out of step: {', '.join(got)}")
+    return Verdict("fails", f"loses {len(due) - len(got)} of {len(due)}, {_how(first)}")
 
 
 def of_raw(outcome: Outcome) -> Verdict:
@@ -57,6 +61,8 @@ def of_raw(outcome: Outcome) -> Verdict:
     said = _how(outcome)
     if of_it != sent[: len(of_it)] or got not in ([*of_it, after], of_it):
         found = Verdict("out of step", f"out of step: {', '.join(got)}")
+    elif not got and not refuses:
+        found = Verdict("fails", f"nothing arrives, {said}")
     elif after not in got:
         kind = "refuses" if refuses else "out of step"
         words = f"takes {len(of_it)} of {len(sent)}" if of_it else "refuses it"
@@ -111,11 +117,9 @@ def _of_full(outcome: Outcome | None) -> list[tuple[str, str]]:
         return [(kind, words.get(kind, f"when full: {outcome['failure']}"))]
     got, due = _got(outcome), outcome["due"]
     lost = [name for name in due if name not in got]
-    if not lost and got == due:
+    if got == due:
         return _leaks(outcome)
-    told = any(
-        step["said"] not in _NOT_LOST for step in _before(outcome["steps"], "C") if not step["got"]
-    )
+    told = any(step["said"] not in _NOT_LOST for step in _before(outcome["steps"], "C"))
     if got != [name for name in due if name in got] or (lost and not told and "C" in got):
         place = "C comes in the place of B" if got == ["A", "C"] else f"it has {', '.join(got)}"
         return [("out of step", f"out of step when full: {place}"), *_leaks(outcome)]
@@ -133,7 +137,11 @@ def _before(steps: Sequence[Step], name: str) -> Sequence[Step]:
 
 
 def _said(outcome: Outcome) -> list[str]:
-    told = (s["said"] for s in outcome["steps"] if s["said"] not in _QUIET)
+    """Give what was said; not what was said of the end, after the last one that was due."""
+    steps = outcome["steps"]
+    if outcome["due"] and outcome["due"][-1] in _got(outcome):
+        steps = steps[: max(i for i, step in enumerate(steps) if step["got"] is not None)]
+    told = (step["said"] for step in steps if step["said"] not in _QUIET)
     return list(dict.fromkeys(told))
 
 

@@ -223,9 +223,9 @@ def _story(cell: Cell) -> str:
 
 
 def _steps(outcome: Outcome) -> str:
+    steps = [f"{step['got'] or step['said']}" + _when(step["when"]) for step in outcome["steps"]]
     if outcome["failure"]:
-        return outcome["failure"]
-    steps = (f"{step['got'] or step['said']}" + _when(step["when"]) for step in outcome["steps"])
+        return f"came {', '.join(steps) or 'nothing'}; {outcome['failure']}"
     leaked = "unknown" if outcome["leaked"] is None else outcome["leaked"]
     words = f"due {' '.join(outcome['due'])}; came {', '.join(steps)}; leaked {leaked}"
     return words + "".join(f"; the sender said: {said}" for said in outcome["sender"])

@@ -66,6 +66,18 @@ _SPEAKS_TWO = """
     def pass_on(self, end, fd):
         socket.send_fds(end, [self.byte], [fd])
 """
+_SPEAKS_ANOTHER = """
+    def pass_on(self, end, fd):
+        socket.send_fds(end, [b"<fd>"], [fd])
+
+    def receive(self, end):
+        data, fds, _, _ = socket.recv_fds(end, 4, 1)
+        if not data:
+            raise PeerClosed("the stream has ended")
+        if data != b"<fd>":
+            raise OSError("what is that?")
+        return fds[0]
+"""
 _DIES = """
     def op_recv(self, request):
         os._exit(7)
@@ -293,6 +305,18 @@ def test_each_dialect_of_a_sender_is_tried(tmp_path: Path) -> None:
     assert by_place["fdpass, nul", two]["dialect"] == "nul"
 
 
+def test_what_speaks_a_dialect_of_its_own_is_spoken_to_in_it(tmp_path: Path) -> None:
+    strange = plain_peer(tmp_path, _SPEAKS_ANOTHER)
+
+    document = measured(("fdpass", strange), 2, 1.0)
+
+    row = next(row for row in document["rows"] if row["name"] == strange)
+    assert (row["dialect"], row["wire"]) == ("its own", [f"{b'<fd>'.hex()}+1"])
+    assert cell(document, strange, strange)["trials"]["one by one"]["due"] == list("ABCDEFGHIJ")
+    assert cell(document, "fdpass", strange)["kind"] == "fails"
+    assert came(of_suite(document, "!", strange)["trials"]["raw"])[:2] == ["os", "B"]
+
+
 # -- what it means --------------------------------------------------------------------------------
 
 
@@ -346,6 +370,15 @@ def test_what_a_pair_does_in_words(one: str, array: str, full: str, kind: str, w
     assert verdicts.of_pair(trials) == (kind, words)
 
 
+def test_who_refuses_one_that_then_hangs_has_refused() -> None:
+    broken = outcome("", "not-a-passer", None, "the sender: drop: no answer within 5 s")
+
+    found = verdicts.of_pair({"one by one": broken})
+
+    assert found.kind == "refuses"
+    assert found.words.endswith("the sender: drop: no answer within 5 s")
+
+
 def test_one_that_ends_or_hangs_when_full() -> None:
     good = outcome("A", "A")
 
@@ -368,6 +401,7 @@ def test_one_that_ends_or_hangs_when_full() -> None:
         ("AB", "A", 0, "out of step", "takes 1 of 1, and nothing after it, without a word"),
         ("ABCD", "A lost lost D", 0, "loses", "loses 2 of 3, says lost"),
         ("ABCD", "lost D", 2, "loses", "loses 3 of 3, says lost, leaks 2"),
+        ("AB", "lost timed-out", 0, "fails", "nothing arrives, says lost"),
         ("ABCD", "C D", 0, "out of step", "out of step: C, D"),
     ],
 )
