@@ -55,7 +55,18 @@ def _peers(_: click.Context, __: click.Parameter, names: tuple[str, ...]) -> tup
     return tuple(dict.fromkeys(names or SHIPPED))
 
 
-_TO = click.Path(dir_okay=False, writable=True, path_type=Path)
+def _to(_: click.Context, __: click.Parameter, path: Path | None) -> Path | None:
+    # Now, and not when all has been tried.
+    if path is not None and not path.absolute().parent.is_dir():
+        raise click.BadParameter(f"there is no directory {path.absolute().parent}")
+    return path
+
+
+_FILE: dict[str, Any] = {
+    "type": click.Path(dir_okay=False, writable=True, path_type=Path),
+    "callback": _to,
+    "metavar": "FILE",
+}
 
 
 @click.command(epilog=_HELP)
@@ -67,9 +78,9 @@ _TO = click.Path(dir_okay=False, writable=True, path_type=Path)
     metavar="NAME|COMMAND",
     help="Only these; repeatable [default: all that come with the suite].",
 )
-@click.option("--json", "as_json", type=_TO, metavar="FILE", help="Write the matrix (JSON).")
-@click.option("--markdown", type=_TO, metavar="FILE", help="Write the page (Markdown).")
-@click.option("--html", type=_TO, metavar="FILE", help="Write the page (HTML, one file).")
+@click.option("--json", "as_json", help="Write the matrix (JSON).", **_FILE)
+@click.option("--markdown", help="Write the page (Markdown).", **_FILE)
+@click.option("--html", help="Write the page (HTML, one file).", **_FILE)
 @click.option(
     "--read",
     "kept",
@@ -119,14 +130,13 @@ def pairs(
         with _progress(screen) as told:
             document = measured(names, workers, timeout_scale, told)
     screen.show(*report.shown(screen, document))
-    texts: dict[Path | None, Any] = {
-        as_json: lambda: json.dumps(document, indent=1) + "\n",
-        markdown: lambda: pairs_page.markdown(document),
-        html: lambda: pairs_page.html(document),
-    }
-    for path, text in texts.items():
+    for path, text in (
+        (as_json, json.dumps(document, indent=1) + "\n"),
+        (markdown, pairs_page.markdown(document)),
+        (html, pairs_page.html(document)),
+    ):
         if path is not None:
-            path.write_text(text(), encoding="utf-8")
+            path.write_text(text, encoding="utf-8")
             click.echo(f"{path} written")
     return _DONE if document["cells"] else _NOTHING_RAN
 

@@ -39,9 +39,13 @@ def measured(
         works = [job.run for job in jobs] + [_RawJob(other, scale).run for other in known]
         due = len(jobs) + len(RAW) * len(known)
         cells: list[Cell] = []
-        for done in as_completed([pool.submit(work) for work in works]):
-            cells += done.result()
-            told(len(cells), due, f"{cells[-1]['row']} → {cells[-1]['column']}")
+        try:
+            for done in as_completed([pool.submit(work) for work in works]):
+                cells += done.result()
+                told(len(cells), due, f"{cells[-1]['row']}: {cells[-1]['column']}")
+        except BaseException:  # interrupted: what has not begun is not waited for
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
     rows, columns = _rows(known), [_column(one) for one in known]
     order = {row["id"]: place for place, row in enumerate(rows)}
     places = {column["name"]: place for place, column in enumerate(columns)}

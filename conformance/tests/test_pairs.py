@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -442,6 +443,25 @@ def test_a_peer_that_cannot_be_met_is_listed_and_nothing_is_proven(tmp_path: Pat
     assert done.returncode == 3
     assert "the peer died (exit status 1)" in json.loads(kept.read_text())["missing"]["false"]
     assert "not in the table: false" in done.stdout
+
+
+def test_nothing_is_left_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    dying = peer(tmp_path, _DIES)
+    measured((dying,), 1, 1.0)  # what is opened once and for all
+    before = set(os.listdir("/dev/fd"))
+
+    measured(("fdpass", "send-fds", dying), 3, 1.0)
+
+    assert set(os.listdir("/dev/fd")) == before
+    assert list(tmp_path.glob("fdcp-[!b]*")) == []
+
+
+def test_a_file_that_cannot_be_written_is_refused_at_once(tmp_path: Path) -> None:
+    done = CliRunner().invoke(cli, ["pairs", "--json", str(tmp_path / "nowhere" / "pairs.json")])
+
+    assert done.exit_code == 2
+    assert "there is no directory" in done.output
 
 
 def test_an_unknown_peer_is_wrong_usage() -> None:
