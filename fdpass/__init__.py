@@ -39,6 +39,7 @@ from .passer import Passer
 
 if sys.platform != "win32":
     from .backends import recv_fds, send_fds
+    from .messages import Message, MessageSocket
 
 __version__ = "0.1.0"
 
@@ -48,6 +49,8 @@ __all__ = [
     "DescriptorsLost",
     "FdPassError",
     "Listener",
+    "Message",
+    "MessageSocket",
     "NotAPasser",
     "Passer",
     "PasserBusy",

@@ -25,7 +25,7 @@ from .errors import PasserBusy, PasserClosed, SentInPart, TableFull
 from .inbox import MOST_DATA, Inbox
 from .outbox import Outbox
 from .patience import Patience
-from .table import RESERVE
+from .table import RESERVE, let_go, number_of
 
 if sys.platform == "win32":
     from .backends.sockets import descriptors_of
@@ -34,16 +34,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from types import TracebackType
-    from typing import Any, Protocol
+    from typing import Any
 
     from .backends import Backend, Endpoint
     from .credentials import Credentials
-
-    class HasFileno(Protocol):
-        """A file, a socket, whatever has a descriptor."""
-
-        def fileno(self) -> int:
-            """Give the descriptor."""
+    from .table import HasFileno
 
 
 # Descriptors received ahead while flushing, at least.
@@ -164,7 +159,7 @@ class Passer:
         if sys.platform == "win32" and not isinstance(file, int):
             self.send_many([file], close=close)
             return
-        self._submit([file], array("i", [_fd(file)]), data + b"\0", close=close)
+        self._submit([file], array("i", [number_of(file)]), data + b"\0", close=close)
 
     def send_many(self, files: Iterable[int | HasFileno], *, close: bool = False) -> None:
         """Hand several over, in as few messages as the batch allows, or queue them; never blocks.
@@ -190,7 +185,7 @@ class Passer:
         try:
             fds: array[int] = array("i", numbers)  # in one go, if all are
         except TypeError:
-            fds = array("i", map(_fd, files))
+            fds = array("i", map(number_of, files))
         if fds:
             self._submit(files, fds, b"\0", close=close)
 
@@ -211,7 +206,7 @@ class Passer:
             raise
         finally:
             for file in files[:accepted]:
-                _let_go(file)
+                let_go(file)
 
     def flush(self, timeout: float | None = None) -> None:
         """Wait until the queue is empty, for *timeout* seconds at most (None: for ever).
@@ -427,24 +422,6 @@ class Passer:
         self._reader = threading.Lock()
         self._outbox.lock = threading.Lock()
         self._inbox.lock = threading.Lock()
-
-
-def _fd(file: int | HasFileno) -> int:
-    if isinstance(file, int):
-        return file
-    fileno = getattr(file, "fileno", None)
-    if fileno is None:
-        raise TypeError(f"expected a descriptor or an object with fileno(), received {file!r}")
-    fd: int = fileno()
-    return fd
-
-
-def _let_go(file: int | HasFileno) -> None:
-    close = getattr(file, "close", None)
-    if close is None:
-        os.close(_fd(file))
-    else:
-        close()
 
 
 def _after_fork() -> None:

@@ -11,6 +11,7 @@ class Patience:
     """A deadline, and pauses that grow while the system must recover."""
 
     def __init__(self, timeout: float | None) -> None:
+        self.at_once = timeout is not None and timeout <= 0
         self._deadline = None if timeout is None else monotonic() + timeout
         self._pause = _PAUSE_LEAST
 

@@ -1,4 +1,4 @@
-"""This process's descriptor table: closing what nobody gets, and slots kept for receiving."""
+"""This process's descriptor table: numbers in it, closing, and slots kept for receiving."""
 
 from __future__ import annotations
 
@@ -8,12 +8,39 @@ import threading
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import Protocol
+
+    class HasFileno(Protocol):
+        """A file, a socket, whatever has a descriptor."""
+
+        def fileno(self) -> int:
+            """Give the descriptor."""
 
 
 def close_all(fds: Iterable[int]) -> None:
     """Close descriptors that nobody will get."""
     for fd in fds:
         os.close(fd)
+
+
+def number_of(file: int | HasFileno) -> int:
+    """Give the descriptor of a file, a socket, or a number itself."""
+    if isinstance(file, int):
+        return file
+    fileno = getattr(file, "fileno", None)
+    if fileno is None:
+        raise TypeError(f"expected a descriptor or an object with fileno(), received {file!r}")
+    fd: int = fileno()
+    return fd
+
+
+def let_go(file: int | HasFileno) -> None:
+    """Close what was taken over; an object itself, or it would close that number once more."""
+    close = getattr(file, "close", None)
+    if close is None:
+        os.close(number_of(file))
+    else:
+        close()
 
 
 class Reserve:

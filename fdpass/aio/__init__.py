@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..endpoints import Listener as BlockingListener
-    from ..passer import HasFileno
+    from ..table import HasFileno
 
 __all__ = ["Listener", "Passer", "adopt", "connect", "listen", "pair", "wait_readable"]
 

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     from ..credentials import Credentials
-    from ..passer import HasFileno
     from ..passer import Passer as BlockingPasser
+    from ..table import HasFileno
 
     T = TypeVar("T")
 

@@ -63,20 +63,23 @@ def open_sockets() -> tuple[socket.socket, socket.socket]:
     return socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
 
 
-def adopt_socket(fd: int) -> socket.socket:
+def adopt_socket(fd: int, *, any_type: bool = False) -> socket.socket:
     """Make a socket object of a connected Unix stream socket, and take it over.
+
+    With *any_type* of any Unix socket that does not listen.
 
     Raises:
         ValueError: it is something else; the caller keeps it, still open.
 
     """
+    due = "a Unix socket" if any_type else "a Unix stream socket"
     if not stat.S_ISSOCK(os.fstat(fd).st_mode):
-        raise ValueError(f"descriptor {fd} is {unix.kind(fd)}; a Unix stream socket was due")
+        raise ValueError(f"descriptor {fd} is {unix.kind(fd)}; {due} was due")
     sock = socket.socket(fileno=fd)
     try:
-        if sock.family != socket.AF_UNIX or sock.type != socket.SOCK_STREAM:
+        if sock.family != socket.AF_UNIX or not (any_type or sock.type == socket.SOCK_STREAM):
             what = f"{sock.family!r}, {sock.type!r}"
-            raise ValueError(f"descriptor {fd} is a socket of {what}; a Unix stream was due")
+            raise ValueError(f"descriptor {fd} is a socket of {what}; {due} was due")
         if sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
             raise ValueError(f"descriptor {fd} is a listening socket; a connected one was due")
     except BaseException:

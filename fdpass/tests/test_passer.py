@@ -24,7 +24,7 @@ from fdpass.tests.passing import Aside, fill_channel, receive, taken
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from fdpass.passer import HasFileno
+    from fdpass.table import HasFileno
 
     Apart = Callable[..., str]
     Make = Callable[[int], list[int]]
