@@ -16,27 +16,18 @@ Threads: any number may send, one may receive. Processes: one may use an end.
 
 from __future__ import annotations
 
-import errno
 import os
 import socket
 import threading
 import warnings
 import weakref
-from array import array
 from collections import deque, namedtuple
 from contextlib import contextmanager
 
 from . import survival as _survival
 from .arrivals import Arrivals
 from .backends import bsd44, unix_sockets
-from .backends.scm_rights import (
-    SCM_RIGHTS,
-    SENDING,
-    SOL_SOCKET,
-    TOO_MANY,
-    TRY_LATER,
-    messages,
-)
+from .departures import Departures
 from .errors import (
     DescriptorsLost,
     NotAPasser,
@@ -47,20 +38,18 @@ from .errors import (
     TableFull,
 )
 from .patience import Patience
-from .table import RESERVE, close_all, let_go, number_of
+from .table import RESERVE, close_all
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from types import TracebackType
-    from typing import Any
 
     from .arrivals import Arrival
     from .credentials import Credentials
     from .table import HasFileno
 
 _AT_ONCE = 1 << 16  # bytes of a stream
-_LOOK_AGAIN = 0.1  # seconds
 # Slots to keep in reserve: where a peek works one, so that something gets on in a full table.
 _MOST_SLOTS = 253  # what Linux carries in a message; macOS has room for 256 in all
 _sockets: weakref.WeakSet[MessageSocket] = weakref.WeakSet()
@@ -98,12 +87,10 @@ class MessageSocket:
             channel.detach()
         self._end = unix_sockets.SocketEndpoint(sock)
         self._is_stream = sock.type == socket.SOCK_STREAM
-        self._sendmsg = messages(sock)[0]
+        self._departures = Departures(self._end, sock)
         self._arrivals = Arrivals(sock, self.survival)
-        self._calls = threading.Lock()  # not to be closed amid a system call
-        self._sender = threading.Lock()
+        self._lock = threading.Lock()  # held in a system call, under which nobody is to close
         self._reader = threading.Lock()
-        self._torn: str | None = None
         self._buffer = bytearray()  # of a stream: come, and not given yet
         self._waiting: deque[int] = deque()
         self._credentials: Credentials | None = None
@@ -168,76 +155,12 @@ class MessageSocket:
 
         """
         self._check_open()
-        files = list(fds)
-        numbers = array("i", map(number_of, files))
-        if numbers and not data and self._is_stream:
-            raise ValueError(
-                f"expected at least 1 byte to go with {len(numbers)} descriptors, received none"
-            )
-        patience = Patience(timeout)
-        left = patience.left()
-        if not self._sender.acquire(timeout=-1 if left is None else max(0.0, left)):
-            raise TimeoutError("another thread is still sending; nothing has gone")
-        try:
-            if self._torn:
-                raise BrokenPipeError(errno.EPIPE, self._torn)
-            self._send_all(
-                memoryview(data).cast("B"), numbers, files[: len(files) * close], to, patience
-            )
-        finally:
-            self._sender.release()
-
-    def _send_all(
-        self,
-        data: memoryview,
-        numbers: array[int],
-        files: list[int | HasFileno],
-        to: str | bytes | None,
-        patience: Patience,
-    ) -> None:
-        """Send message and rest; close *files* as soon as they have gone."""
-        rights: list[tuple[int, int, array[int]]] = []
-        if numbers:
-            rights = [(SOL_SOCKET, SCM_RIGHTS, numbers)]
         address = () if to is None else (to,)
-        gone = 0
         try:
-            while True:
-                gone += self._send_some(
-                    (data[gone:],), rights, SENDING, *address, patience=patience
-                )
-                rights = []
-                while files:
-                    let_go(files.pop(0))
-                if gone >= len(data):
-                    return
-        except BaseException as error:
-            if gone:
-                self._torn = f"a message was cut off after {gone} of {len(data)} bytes"
-            if gone and isinstance(error, TimeoutError):
-                raise TimeoutError(f"{self._torn}; nothing can be sent any more") from error
+            self._departures.send(data, list(fds), close=close, to=address, timeout=timeout)
+        except (OSError, ValueError):
+            self._check_open()  # by now: another thread may have closed it
             raise
-
-    def _send_some(self, *message: Any, patience: Patience) -> int:
-        while True:
-            try:
-                with self._calls:
-                    self._check_open()
-                    return self._sendmsg(*message)
-            except OSError as error:
-                if error.errno not in TRY_LATER:
-                    raise _explained(error, message[1]) from None
-                if patience.over():
-                    raise TimeoutError(f"nothing has gone: {error.strerror}") from error
-                must_recover = not isinstance(error, BlockingIOError)
-            if must_recover:
-                patience.pause()
-            else:
-                # Not for long: Linux calls a channel writable no sooner than three quarters are
-                # read; and a sender of datagrams always, whether or not their receiver has room.
-                self._wait(read=False, timeout=patience.left(_LOOK_AGAIN))
-                if not self._is_stream:
-                    patience.pause()
 
     # -- receiving
 
@@ -360,7 +283,7 @@ class MessageSocket:
         while True:
             full = None
             try:
-                with self._calls:
+                with self._lock:
                     self._check_open()
                     return self._arrivals.take(size)
             except TableFull as error:
@@ -377,15 +300,12 @@ class MessageSocket:
                 raise TimeoutError(full.strerror if full else so_far)
             if full:
                 patience.pause()
-            else:
-                self._wait(read=True, timeout=patience.left())
-
-    def _wait(self, *, read: bool, timeout: float | None) -> None:
-        try:
-            self._end.wait(read=read, write=not read, timeout=timeout)
-        except (OSError, ValueError):
-            self._check_open()  # by now: another thread may have closed it
-            raise
+                continue
+            try:
+                self._end.wait(read=True, write=False, timeout=patience.left())
+            except (OSError, ValueError):
+                self._check_open()  # by now: another thread may have closed it
+                raise
 
     # -- the end
 
@@ -394,7 +314,7 @@ class MessageSocket:
         if self._closed:
             return
         self._closed = True
-        with self._calls:
+        with self._departures.lock, self._lock:
             close_all(self._waiting)
             self._waiting.clear()
             self._end.close()
@@ -419,9 +339,8 @@ class MessageSocket:
                 self.close()
 
     def _after_fork(self) -> None:
-        # The old locks may be held by threads that the child has not.
-        self._calls = threading.Lock()
-        self._sender = threading.Lock()
+        self._departures.renew_locks()
+        self._lock = threading.Lock()
         self._reader = threading.Lock()
 
 
@@ -431,18 +350,6 @@ def _slots() -> int:
 
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     return max(1, _MOST_SLOTS if limit < 0 else min(_MOST_SLOTS, limit // 4))
-
-
-def _explained(error: OSError, rights: list[tuple[int, int, array[int]]]) -> OSError:
-    """Add how many descriptors there were to an error that may mean: too many of them."""
-    count = len(rights[0][2]) if rights else 0
-    if error.errno not in TOO_MANY or count < 2:
-        return error
-    return OSError(
-        error.errno,
-        f"{error.strerror}; {count} descriptors came, and a message carries so many as the system "
-        f"allows (253 on Linux)",
-    )
 
 
 def _after_fork() -> None:

@@ -36,7 +36,7 @@ FLOORS = [
     },
     {"fdpass.backends"},
     {"fdpass.survival"},
-    {"fdpass.inbox", "fdpass.outbox", "fdpass.arrivals"},
+    {"fdpass.inbox", "fdpass.outbox", "fdpass.arrivals", "fdpass.departures"},
     {"fdpass.passer", "fdpass.messages"},
     {"fdpass.endpoints", "fdpass.aio.passer"},
     {"fdpass", "fdpass.doctor", "fdpass.aio"},
