@@ -38,7 +38,7 @@ FLOORS = [
     {"fdpass.survival"},
     {"fdpass.inbox", "fdpass.outbox", "fdpass.arrivals", "fdpass.departures"},
     {"fdpass.passer", "fdpass.messages"},
-    {"fdpass.endpoints", "fdpass.aio.passer"},
+    {"fdpass.endpoints", "fdpass.framing", "fdpass.aio.passer"},
     {"fdpass", "fdpass.doctor", "fdpass.aio"},
     {"fdpass.__main__"},
 ]
