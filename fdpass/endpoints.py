@@ -57,6 +57,7 @@ def pair(
     survival: str = "auto",
     max_queued: int = 1024,
     backend: str = "auto",
+    dialect: str = "nul",
 ) -> tuple[Passer, Passer]:
     """Make a channel and give both ends of it.
 
@@ -66,7 +67,12 @@ def pair(
     chosen = backends.choose(backend)
     one, other = chosen.open_pair()
     try:
-        options: dict[str, Any] = {"batch": batch, "survival": survival, "max_queued": max_queued}
+        options: dict[str, Any] = {
+            "batch": batch,
+            "survival": survival,
+            "max_queued": max_queued,
+            "dialect": dialect,
+        }
         left = Passer(chosen, one, **options)
     except BaseException:
         one.close()
@@ -87,6 +93,7 @@ def adopt(
     survival: str = "auto",
     max_queued: int = 1024,
     backend: str = "auto",
+    dialect: str = "nul",
 ) -> Passer:
     """Make a passer of a connected descriptor or socket, and take it over.
 
@@ -94,7 +101,8 @@ def adopt(
     of a stream pipe; on Windows any stream socket.
 
     *batch* is 1 because foreign receivers leak or lose the second descriptor of a message; raise
-    it where fdpass is at the other end too.
+    it where fdpass is at the other end too. *dialect* is how the other end announces descriptors,
+    see :mod:`fdpass.dialects`.
 
     Raises:
         ValueError: it is no channel for descriptors; the caller keeps it, open.
@@ -107,7 +115,14 @@ def adopt(
         fd = channel if isinstance(channel, int) else channel.fileno()
         chosen, endpoint = backends.adopt(fd, backend)
     try:
-        passer = Passer(chosen, endpoint, batch=batch, survival=survival, max_queued=max_queued)
+        passer = Passer(
+            chosen,
+            endpoint,
+            batch=batch,
+            survival=survival,
+            max_queued=max_queued,
+            dialect=dialect,
+        )
     except BaseException:
         endpoint.release()
         raise

@@ -12,6 +12,7 @@ import threading
 from collections import deque
 from itertools import islice
 
+from .dialects import NUL
 from .errors import QueueFull, SentInPart
 from .table import close_all
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from .backends import Backend, Endpoint
+    from .dialects import Dialect
 
 # How many of the queue are looked at in one go.
 _AT_ONCE = 256
@@ -28,12 +30,21 @@ _AT_ONCE = 256
 class Outbox:
     """Descriptors on their way into the channel; any number of threads may add to it."""
 
-    def __init__(self, backend: Backend, endpoint: Endpoint, batch: int, max_queued: int) -> None:
+    def __init__(
+        self,
+        backend: Backend,
+        endpoint: Endpoint,
+        batch: int,
+        max_queued: int,
+        dialect: Dialect = NUL,
+    ) -> None:
         self._endpoint = endpoint
+        self._message = dialect.message
+        self._due = dialect.due
         self._send = endpoint.send
         self._try_later = backend.TRY_LATER
         self._too_many = backend.TOO_MANY
-        self._batch = min(batch, backend.MOST_PER_MESSAGE)
+        self._batch = min(batch, backend.MOST_PER_MESSAGE, dialect.MOST)
         self._max_queued = max_queued
         self._queue: deque[tuple[int, bytes]] = deque()
         self._rest = b""  # of a message whose descriptors have gone with its first byte
@@ -132,10 +143,8 @@ class Outbox:
         most, gone = self._batch, 0
         while gone < len(fds):
             some = fds[gone : gone + most]
-            if isinstance(payload, bytes):
-                data = payload * len(some)
-            else:
-                data = b"".join(payload[gone : gone + most])
+            notes = payload if isinstance(payload, bytes) else payload[gone : gone + most]
+            data = self._message(notes, len(some))
             try:
                 taken = self._send(data, some)
             except OSError as error:
@@ -172,7 +181,9 @@ class Outbox:
 
     def close(self) -> int:
         """Close what waits; tell how many descriptors will not arrive."""
-        left = len(self._queue) + self._rest.count(0)
+        left = len(self._queue)
+        if self._rest:
+            left += max(1, self._due(b"", self._rest))
         close_all(fd for fd, _ in self._queue)
         self._queue.clear()
         self._rest = b""

@@ -2,10 +2,11 @@
 
     send ──► outbox ──flush──► [ the system ] ──fill──► inbox ──► recv
 
-On the wire every descriptor is announced by one NUL byte; the user's bytes for it, if there are
-any, stand before the NUL. Several descriptors may travel in one message, with its first byte.
-So *NULs minus descriptors* shows a loss on every system, also where a message was written in
-two parts, and a message of one descriptor is the one of AnyEvent::FDpasser and IO::FDPass.
+On the wire every descriptor is announced by one NUL byte, unless another dialect is asked for
+(:mod:`fdpass.dialects`); the user's bytes for it, if there are any, stand before the NUL. Several
+descriptors may travel in one message, with its first byte. So *NULs minus descriptors* shows a loss
+on every system, also where a message was written in two parts, and a message of one descriptor is
+the one of AnyEvent::FDpasser and IO::FDPass.
 
 Threads: any number may send, one may receive. Processes: one may use an end. After a fork both
 have a copy of the queue and the inbox; one of them closes its passer.
@@ -20,6 +21,7 @@ import warnings
 import weakref
 from array import array
 
+from . import dialects
 from . import survival as _survival
 from .errors import PasserBusy, PasserClosed, SentInPart, TableFull
 from .inbox import MOST_DATA, Inbox
@@ -56,7 +58,8 @@ class Passer:
 
     Made by :func:`fdpass.pair`, :func:`fdpass.adopt`, :func:`fdpass.connect` and
     :meth:`fdpass.Listener.accept`. *batch* is the most descriptors a message carries, *max_queued*
-    the most that wait in the queue; *survival* is described in :mod:`fdpass.survival`.
+    the most that wait in the queue; *survival* is described in :mod:`fdpass.survival`, *dialect*
+    in :mod:`fdpass.dialects`. With slots in reserve a larger message than *batch* may be lost.
     """
 
     def __init__(
@@ -67,16 +70,18 @@ class Passer:
         batch: int = 1,
         survival: str = "auto",
         max_queued: int = 1024,
+        dialect: str = "nul",
     ) -> None:
         self._closed = True
         if batch < 1:
             raise ValueError(f"expected a batch of at least 1 descriptor, received {batch}")
         if max_queued < 0:
             raise ValueError(f"expected a queue of at least 0 descriptors, received {max_queued}")
-        way = _survival.choose(backend, survival)
+        spoken = dialects.choose(backend, dialect)
+        way = _survival.choose(backend, survival, spoken)
         self._endpoint = endpoint
-        self._outbox = Outbox(backend, endpoint, batch, max_queued)
-        self._inbox = Inbox(endpoint, way)
+        self._outbox = Outbox(backend, endpoint, batch, max_queued, spoken)
+        self._inbox = Inbox(endpoint, way, spoken)
         self._ready = self._inbox.ready
         self._next = self._ready.popleft
         self._notes = self._inbox.notes
@@ -84,10 +89,11 @@ class Passer:
         # What a peer with a queue like ours may be waiting to get rid of.
         self._most_ahead = max(_LEAST_AHEAD, max_queued)
         self._carries_text = backend.CARRIES_TEXT
-        self.batch = min(batch, backend.MOST_PER_MESSAGE)
+        self.batch = min(batch, backend.MOST_PER_MESSAGE, spoken.MOST)
         self.max_queued = max_queued
         self.backend = backend.NAME
         self.survival = way.NAME
+        self.dialect = dialect
         self._closed = False
         self._slots = min(self.batch, _MOST_SLOTS) if way.RESERVES else 0
         RESERVE.want(self._slots)
@@ -147,6 +153,10 @@ class Passer:
 
         """
         self._check_open()
+        if data and self.dialect != "nul":
+            raise ValueError(
+                f"no bytes go with a descriptor in the dialect {self.dialect}; {len(data)} came"
+            )
         if data and not self._carries_text:
             raise ValueError(
                 f"nothing but descriptors goes over {self.backend}; {len(data)} bytes came"

@@ -30,6 +30,7 @@ from __future__ import annotations
 
 import errno
 
+from .dialects import NUL
 from .errors import DescriptorsLost, TableFull
 from .table import RESERVE, close_all
 
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from .backends import Backend, Endpoint
+    from .dialects import Dialect
 
     class Survival(Protocol):
         """A way of taking what has arrived."""
@@ -45,8 +47,13 @@ if TYPE_CHECKING:
         NAME: str
         RESERVES: bool
 
-        def take(self, endpoint: Endpoint, in_hand: int) -> tuple[bytes, list[int], bool]:
-            """Take the next bytes and descriptors, and whether some were cut off."""
+        def take(
+            self, endpoint: Endpoint, in_hand: int, text: bytes = b""
+        ) -> tuple[bytes, list[int], bool]:
+            """Take the next bytes and descriptors, and whether some were cut off.
+
+            *in_hand* descriptors and *text* have come before, whose announcement is not whole.
+            """
 
 
 # Room for the bytes of any message of ours and to spare: see Peek.
@@ -56,7 +63,7 @@ _MOST_BYTES = 1 << 20
 # and no word from the system, before its descriptors count as lost.
 _CONVICTIONS = 16
 # As many free slots are asked for at most: a message carries no more (253 on Linux and gVisor), and
-# a peer that sends nothing but NULs could make us ask for more than the table has.
+# a peer that announces and sends none could make us ask for more than the table has.
 _MOST_DUE = 256
 
 
@@ -66,7 +73,12 @@ class PutBack:
     NAME = "put-back"
     RESERVES = False
 
-    def take(self, endpoint: Endpoint, in_hand: int) -> tuple[bytes, list[int], bool]:  # noqa: ARG002
+    def take(
+        self,
+        endpoint: Endpoint,
+        in_hand: int,  # noqa: ARG002
+        text: bytes = b"",  # noqa: ARG002
+    ) -> tuple[bytes, list[int], bool]:
         """Take the next bytes and descriptors off the channel; the caller owns them.
 
         Raises:
@@ -88,13 +100,17 @@ class Peek:
     NAME = "peek"
     RESERVES = True
 
-    def __init__(self) -> None:
+    def __init__(self, dialect: Dialect = NUL) -> None:
+        self._dialect = dialect
+        self._due = dialect.due
         self._suspected = 0
 
-    def take(self, endpoint: Endpoint, in_hand: int) -> tuple[bytes, list[int], bool]:
+    def take(
+        self, endpoint: Endpoint, in_hand: int, text: bytes = b""
+    ) -> tuple[bytes, list[int], bool]:
         """Take the next bytes and descriptors off the channel; the caller owns them.
 
-        *in_hand* descriptors have come before, whose bytes are still due.
+        *in_hand* descriptors and *text* have come before, whose announcement is not whole.
 
         Raises:
             BlockingIOError: nothing has arrived.
@@ -116,23 +132,23 @@ class Peek:
                 data, fds, cut = _peek_wider(endpoint, fds)
                 count = len(data)
             if not cut:
-                if fds and in_hand and not own_bytes(data, in_hand):
+                if fds and in_hand and not self._dialect.beyond(text, data, in_hand):
                     # A peek filled by plain bytes also shows the descriptors of the next message
                     # (Linux, unix_stream_read_generic). A receive tells whose they are.
                     close_all(fds)
                     return endpoint.receive(count)
-                here = len(fds) + in_hand
-                if here >= count or here >= data.count(0):  # NULs; nearly always all are
+                if len(fds) + in_hand >= self._due(text, data):
                     break
             close_all(fds)
             if not RESERVE.free():
                 if in_hand:
                     # What stands before the next message needs no slot, and lets those go that
                     # have come already, which occupy some.
-                    first = _bytes_of(data, in_hand)
+                    rest = self._dialect.beyond(text, data, in_hand)
+                    first = data[: len(data) - len(rest)]
                     endpoint.discard(len(first))
                     return first, [], False
-                self._convict_or_wait(data, in_hand, len(fds), cut=cut)
+                self._convict_or_wait(self._due(text, data) - in_hand, len(fds), cut=cut)
                 taken = endpoint.receive(count)  # may be refused, and has to be tried again then
                 self._suspected = 0
                 return taken
@@ -146,12 +162,11 @@ class Peek:
             RESERVE.occupy()
         return data, fds, False
 
-    def _convict_or_wait(self, data: bytes, in_hand: int, came: int, *, cut: bool) -> None:
+    def _convict_or_wait(self, due: int, came: int, *, cut: bool) -> None:
         """Return only if what is missing was never there, however many slots are free.
 
         With MSG_CTRUNC set it is there. Without it, it may be: gVisor says nothing.
         """
-        due = data.count(0) - in_hand
         if cut or not RESERVE.has_room_for(min(max(due, 1), _MOST_DUE)):
             self._suspected = 0
         else:
@@ -161,18 +176,6 @@ class Peek:
         raise TableFull(
             errno.EMFILE, f"{due} descriptors wait in the channel, and there is room for {came}"
         )
-
-
-def own_bytes(data: bytes, in_hand: int) -> bool:
-    """Tell whether *data* goes on after the bytes that *in_hand* descriptors still wait for."""
-    parts = data.split(b"\0", in_hand)
-    return len(parts) > in_hand and bool(parts[-1])
-
-
-def _bytes_of(data: bytes, in_hand: int) -> bytes:
-    """Give those of *data* that *in_hand* descriptors still wait for."""
-    rest = data.split(b"\0", in_hand)[in_hand:]
-    return data[: len(data) - len(rest[0])] if rest else data
 
 
 def _peek_wider(endpoint: Endpoint, fds: list[int]) -> tuple[bytes, list[int], bool]:
@@ -201,7 +204,12 @@ class Hold:
     NAME = "reserve"
     RESERVES = True
 
-    def take(self, endpoint: Endpoint, in_hand: int) -> tuple[bytes, list[int], bool]:  # noqa: ARG002
+    def take(
+        self,
+        endpoint: Endpoint,
+        in_hand: int,  # noqa: ARG002
+        text: bytes = b"",  # noqa: ARG002
+    ) -> tuple[bytes, list[int], bool]:
         """Take the next bytes and descriptors off the channel; the caller owns them.
 
         Raises:
@@ -242,11 +250,8 @@ def available(backend: Backend) -> dict[str, str | None]:
     }
 
 
-_WAYS: tuple[type[PutBack] | type[Peek] | type[Hold], ...] = (PutBack, Peek, Hold)
-
-
-def choose(backend: Backend, name: str = "auto") -> Survival:
-    """Give the best way that works here, or the one named.
+def choose(backend: Backend, name: str = "auto", dialect: Dialect = NUL) -> Survival:
+    """Give the best way that works here, or the one named, for what comes in *dialect*.
 
     Raises:
         ValueError: there is none of that name.
@@ -260,4 +265,6 @@ def choose(backend: Backend, name: str = "auto") -> Survival:
         raise ValueError(f"no survival mode {name!r}; known: auto, {', '.join(ways)}")
     if reason := ways[name]:
         raise OSError(f"survival mode {name} cannot be used: {reason}")
-    return next(way for way in _WAYS if name == way.NAME)()
+    if name == Peek.NAME:
+        return Peek(dialect)
+    return PutBack() if name == PutBack.NAME else Hold()

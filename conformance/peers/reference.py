@@ -9,6 +9,7 @@ import sys
 
 import fdpass
 import fdpass.backends
+import fdpass.dialects
 import fdpass.survival
 
 from .descriptors import Descriptors
@@ -75,11 +76,15 @@ class ReferencePeer(Descriptors):
         if request.get("brief"):
             return about
         backends = fdpass.backends.available()
-        survivals = {}
-        if None in backends.values():
-            chosen = fdpass.backends.choose(request.get("backend", "auto"))
-            survivals = fdpass.survival.available(chosen)
-        return {**about, "backends": backends, "survivals": survivals}
+        if None not in backends.values():
+            return {**about, "backends": backends, "survivals": {}}
+        chosen = fdpass.backends.choose(request.get("backend", "auto"))
+        return {
+            **about,
+            "backends": backends,
+            "survivals": fdpass.survival.available(chosen),
+            "dialects": fdpass.dialects.available(chosen),
+        }
 
     def op_adopt(self, request: Request) -> object:
         """Make a passer of a descriptor, which it takes over."""
@@ -171,7 +176,7 @@ class ReferencePeer(Descriptors):
 
 
 def _options(request: Request) -> dict[str, Any]:
-    names = ("batch", "survival", "max_queued", "backend")
+    names = ("batch", "survival", "max_queued", "backend", "dialect")
     return {name: request[name] for name in names if name in request}
 
 

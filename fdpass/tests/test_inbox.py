@@ -35,7 +35,7 @@ class Feed:
         self._pieces = iter(pieces)
         self.in_hand: list[int] = []
 
-    def take(self, endpoint: Endpoint, in_hand: int) -> Piece:  # noqa: ARG002
+    def take(self, endpoint: Endpoint, in_hand: int, text: bytes = b"") -> Piece:  # noqa: ARG002
         self.in_hand.append(in_hand)
         piece = next(self._pieces, NOTHING)
         if isinstance(piece, OSError):

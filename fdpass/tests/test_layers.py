@@ -35,6 +35,7 @@ FLOORS = [
         "fdpass.backends.windows",
     },
     {"fdpass.backends"},
+    {"fdpass.dialects"},
     {"fdpass.survival"},
     {"fdpass.inbox", "fdpass.outbox", "fdpass.arrivals", "fdpass.departures"},
     {"fdpass.passer", "fdpass.messages"},

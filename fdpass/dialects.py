@@ -1,0 +1,216 @@
+# ruff: noqa: D102, ARG002  documented once, in the Protocol
+r"""How descriptors are announced on the wire. Pure: it makes no system call.
+
+    name    bytes of a message       descriptors in it   spoken by
+    nul     a NUL for each           n                   IO::FDPass, Ruby, OpenSSH; the usual one
+    count   one byte, n % 256        n                   multiprocessing.reduction
+    bang    one !                    n, not told         libancillary
+    word0   four NULs                1                   Rust's passfd
+
+The user's own bytes travel in *nul* only, before the NUL. In *bang* nothing tells how many came,
+so that only the system can tell a loss. The Windows backend speaks one of its own, *win32*: process
+and handle (:mod:`fdpass.backends.records`).
+
+Source: Lib/multiprocessing/reduction.py; libancillary fd_send.c; passfd 0.1 src/lib.rs.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Protocol
+
+    from .backends import Backend
+
+    Announced = list[tuple[int, bytes]]
+
+    class Dialect(Protocol):
+        """What the two halves of a passer have to know of a dialect."""
+
+        NAME: str
+        RULE: str
+        MOST: int  # descriptors in a message
+        TELLS_HOW_MANY: bool
+
+        def message(self, payload: bytes | Sequence[bytes], count: int) -> bytes:
+            """Give the bytes that *count* descriptors go with, *payload* with each, if it can."""
+
+        def is_plain(self, data: bytes, count: int) -> bool:
+            """Tell whether *data* announces just the *count* descriptors that came, and no more."""
+
+        def due(self, text: bytes, data: bytes) -> int:
+            """Tell how many descriptors, at least, *data* announces after *text* that came."""
+
+        def beyond(self, text: bytes, data: bytes, in_hand: int) -> bytes:
+            """Give what of *data* stands after the bytes that *in_hand* descriptors wait for."""
+
+        def read(self, data: bytes, here: int) -> tuple[Announced, bytes]:
+            """Give how many descriptors each part of *data* announces, its text, and the rest.
+
+            *here* descriptors have come.
+
+            Raises:
+                ValueError: there is something else in it; the message says what.
+
+            """
+
+
+# No message of any known system carries more; see scm_rights.
+_ANY = 1 << 30
+
+
+class Nul:
+    """One NUL for each descriptor, text before it."""
+
+    NAME = "nul"
+    RULE = "one NUL for each descriptor"
+    MOST = _ANY
+    TELLS_HOW_MANY = True
+
+    def message(self, payload: bytes | Sequence[bytes], count: int) -> bytes:
+        return payload * count if isinstance(payload, bytes) else b"".join(payload)
+
+    def is_plain(self, data: bytes, count: int) -> bool:
+        return len(data) == count == data.count(0)
+
+    def due(self, text: bytes, data: bytes) -> int:
+        return data.count(0)
+
+    def beyond(self, text: bytes, data: bytes, in_hand: int) -> bytes:
+        parts = data.split(b"\0", in_hand)
+        return parts[-1] if len(parts) > in_hand else b""
+
+    def read(self, data: bytes, here: int) -> tuple[Announced, bytes]:
+        *notes, text = data.split(b"\0")
+        return [(1, note) for note in notes], text
+
+
+class _Byte:
+    """One byte for each message, so nothing is ever half announced."""
+
+    def beyond(self, text: bytes, data: bytes, in_hand: int) -> bytes:
+        return data
+
+
+class Count(_Byte):
+    """One byte for each message, the number of its descriptors.
+
+    Not of 256 and its multiples, whose byte would be that of none.
+    """
+
+    NAME = "count"
+    RULE = "one byte for each message, the number of its descriptors"
+    MOST = 255
+    TELLS_HOW_MANY = True
+
+    def message(self, payload: bytes | Sequence[bytes], count: int) -> bytes:
+        return bytes([count])
+
+    def is_plain(self, data: bytes, count: int) -> bool:
+        return len(data) == 1 and data[0] == count
+
+    def due(self, text: bytes, data: bytes) -> int:
+        return sum(data)
+
+    def read(self, data: bytes, here: int) -> tuple[Announced, bytes]:
+        if 0 in data:
+            raise ValueError(f"a message says that it has none, and {here} came")
+        if here > sum(data):
+            raise ValueError(f"{sum(data)} were announced, and {here} came")
+        return [(count, b"") for count in data], b""
+
+
+class Bang(_Byte):
+    """One ! for each message, however many descriptors it has."""
+
+    NAME = "bang"
+    RULE = "one ! for each message"
+    MOST = _ANY
+    TELLS_HOW_MANY = False
+
+    def message(self, payload: bytes | Sequence[bytes], count: int) -> bytes:
+        return b"!" if count else b""
+
+    def is_plain(self, data: bytes, count: int) -> bool:
+        return data == b"!" and count > 0
+
+    def due(self, text: bytes, data: bytes) -> int:
+        return data.count(b"!")
+
+    def read(self, data: bytes, here: int) -> tuple[Announced, bytes]:
+        if odd := data.strip(b"!"):
+            raise ValueError(f"{odd[:16]!r} came")
+        # Descriptors end what a receive gives: any ! but one has lost its own.
+        came = [(here, b"")] if here else []
+        return came + [(1, b"")] * (len(data) - len(came)), b""
+
+
+class Word0:
+    """Four NULs for each descriptor, which is alone in its message."""
+
+    NAME = "word0"
+    RULE = "four NULs for each descriptor"
+    MOST = 1
+    TELLS_HOW_MANY = True
+    _SIZE = 4
+
+    def message(self, payload: bytes | Sequence[bytes], count: int) -> bytes:
+        return bytes(self._SIZE * count)
+
+    def is_plain(self, data: bytes, count: int) -> bool:
+        return data == bytes(self._SIZE) and count == 1
+
+    def due(self, text: bytes, data: bytes) -> int:
+        return (len(text) + len(data)) // self._SIZE
+
+    def beyond(self, text: bytes, data: bytes, in_hand: int) -> bytes:
+        return data[max(0, in_hand * self._SIZE - len(text)) :]
+
+    def read(self, data: bytes, here: int) -> tuple[Announced, bytes]:
+        if odd := data.strip(b"\0"):
+            raise ValueError(f"{odd[:16]!r} came")
+        whole, rest = divmod(len(data), self._SIZE)
+        if here > whole + bool(rest):
+            raise ValueError(f"{len(data)} NULs and {here} descriptors came")
+        return [(1, b"")] * whole, data[len(data) - rest :]
+
+
+NUL: Dialect = Nul()
+DIALECTS: tuple[Dialect, ...] = (NUL, Count(), Bang(), Word0())
+
+
+def available(backend: Backend) -> tuple[str, ...]:
+    """Give the names of the dialects that go over an interface, the usual one first."""
+    if not backend.CARRIES_TEXT:
+        return (NUL.NAME,)
+    names = (dialect.NAME for dialect in DIALECTS)
+    return tuple(name for name in names if name != Count.NAME or not _is_acknowledged())
+
+
+def _is_acknowledged() -> bool:
+    from multiprocessing import reduction
+
+    return bool(getattr(reduction, "ACKNOWLEDGE", False))
+
+
+def choose(backend: Backend, name: str) -> Dialect:
+    """Give the dialect of that name.
+
+    Raises:
+        ValueError: there is none, or it does not go over this interface; the message says why.
+
+    """
+    known = {dialect.NAME: dialect for dialect in DIALECTS}
+    if name not in known:
+        raise ValueError(f"no dialect {name!r}; known: {', '.join(known)}")
+    if name == NUL.NAME or name in available(backend):
+        return known[name]
+    if not backend.CARRIES_TEXT:
+        raise ValueError(
+            f"no bytes of ours go over {backend.NAME}: there is no {name} but {NUL.NAME}"
+        )
+    raise ValueError(
+        f"the dialect {name} cannot be spoken here: on macOS multiprocessing awaits an "
+        "acknowledgement of every message, which a passer that never waits does not send"
+    )
