@@ -44,16 +44,16 @@ def feed(passer: fdpass.Passer, fds: list[int]) -> None:
 class Aside(threading.Thread):
     """Runs one call aside; gives its result or its error."""
 
-    def __init__(self, call: Callable[..., object], *args: object) -> None:
+    def __init__(self, call: Callable[..., object], *args: object, **options: object) -> None:
         super().__init__(daemon=True)
-        self._call, self._args = call, args
+        self._call, self._args, self._options = call, args, options
         self._result: object = None
         self._error: BaseException | None = None
         self.start()
 
     def run(self) -> None:
         try:
-            self._result = self._call(*self._args)
+            self._result = self._call(*self._args, **self._options)
         except BaseException as error:
             self._error = error
 

@@ -293,6 +293,62 @@ def test_a_stream_of_messages_through_a_nearly_full_table_loses_nothing(
     apart(through, way)
 
 
+@linux
+@every_type
+def test_a_message_larger_than_the_reserve_is_lost_in_words(apart: Apart, kind: str) -> None:
+    def larger(kind: str) -> None:
+        clamp(48)
+        one, other = socket.socketpair(socket.AF_UNIX, getattr(socket, kind))
+        left, right = fdpass.MessageSocket(one), fdpass.MessageSocket(other, survival="reserve")
+        left.send(b"larger", [0] * 40)
+        held = fill()
+        with raised(fdpass.DescriptorsLost) as caught:
+            right.recv(timeout=SOON)
+        assert caught[0].data == b"larger"
+        if kind == "SOCK_STREAM":
+            assert right.recv(timeout=0) == (b"larger", [], None)
+        close_all(held)
+        left.send(b"next", [0])
+        message = right.recv(timeout=SOON)
+        assert (message.data, len(message.fds)) == (b"next", 1)
+        close_all(message.fds)
+        left.close()
+        right.close()
+
+    apart(larger, kind)
+
+
+@linux
+@every_type
+def test_with_too_many_in_flight_a_sender_waits(apart: Apart, kind: str) -> None:
+    def in_flight(kind: str) -> None:
+        one, other = socket.socketpair(socket.AF_UNIX, getattr(socket, kind))
+        if os.geteuid() == 0:
+            # One that nobody else has in flight: the system counts by user, and spares root.
+            os.setresuid(*[1_000_000 + os.getpid()] * 3)
+        clamp(40)
+        left, right = fdpass.MessageSocket(one), fdpass.MessageSocket(other)
+        count = 0
+        with raised(TimeoutError) as caught:
+            while count < 100:
+                left.send(b"x", [0] * 10, timeout=0.01)
+                count += 1
+        cause = caught[0].__cause__
+        assert isinstance(cause, OSError)
+        assert cause.errno == errno.ETOOMANYREFS
+        sending = Aside(left.send, b"y", [0], timeout=SOON)
+        for _ in range(count):
+            close_all(right.recv(1, SOON).fds)
+        message = right.recv(1, SOON)
+        sending.result()
+        assert (message.data, len(message.fds)) == (b"y", 1)
+        close_all(message.fds)
+        left.close()
+        right.close()
+
+    apart(in_flight, kind)
+
+
 def test_the_descriptors_inside_are_closed_with_it(make: Make) -> None:
     left, right = pair()
     left.send(b"x", make(2))
