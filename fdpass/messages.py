@@ -50,8 +50,9 @@ if TYPE_CHECKING:
     from .table import HasFileno
 
 _AT_ONCE = 1 << 16  # bytes of a stream
-# Slots to keep in reserve: where a peek works one, so that something gets on in a full table.
-_MOST_SLOTS = 253  # what Linux carries in a message; macOS has room for 256 in all
+# Slots to keep in reserve. Where a peek works one, so that something gets on in a full table; else
+# for as many as Linux carries in a message, and never more than a quarter: on macOS there are 256.
+_MOST_SLOTS = 253
 _sockets: weakref.WeakSet[MessageSocket] = weakref.WeakSet()
 
 
@@ -67,7 +68,8 @@ class Message(namedtuple("Message", ["data", "fds", "credentials"])):
 class MessageSocket:
     """A Unix socket for bytes and descriptors, of whatever type: stream, records, datagrams.
 
-    Takes *channel* over. *survival* is "peek", "reserve" or "auto", see :mod:`fdpass.survival`.
+    Takes *channel* over. *survival* is "peek", "reserve" or "auto", see :mod:`fdpass.survival`. A
+    reserve holds a quarter of the table, 253 slots at most; what is larger may lose descriptors.
     Credentials come where the socket has SO_PASSCRED.
 
     Raises:
@@ -345,7 +347,7 @@ class MessageSocket:
 
 
 def _slots() -> int:
-    """Give how many slots to keep: for a message as large as they come, a quarter of the table."""
+    """Give how many slots to keep in reserve."""
     import resource
 
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]

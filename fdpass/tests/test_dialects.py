@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import sys
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import fdpass
-from fdpass import dialects
+from fdpass import aio, dialects
 from fdpass.backends import bsd44
 from fdpass.dialects import DIALECTS
 from fdpass.inbox import Inbox
@@ -102,6 +103,19 @@ def test_over_a_path(make: Make, short: os.PathLike[str], name: str) -> None:
         os.close(right.recv(SOON))
 
         assert (left.dialect, right.dialect) == (name, name)
+
+
+@every
+def test_on_an_event_loop(make: Make, name: str) -> None:
+    async def main(fd: int) -> None:
+        left, right = aio.pair(dialect=name)
+        async with left, right:
+            await left.send(fd)
+            await left.flush()
+
+            assert taken([await right.recv()]) == identities([fd])
+
+    asyncio.run(asyncio.wait_for(main(make(1)[0]), SOON))
 
 
 # -- a full table
