@@ -11,6 +11,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
+import sys
 from array import array
 from contextlib import suppress
 from functools import partial
@@ -81,6 +82,8 @@ CTRUNC = _constant("MSG_CTRUNC")
 SENDING = DONTWAIT | _NOSIGNAL
 RECEIVING = DONTWAIT | _CLOEXEC
 PEEKING = RECEIVING | _PEEK
+# A descriptor of the sender's process, which comes where SO_PASSPIDFD is set (linux/socket.h).
+_PIDFD = 4 if sys.platform == "linux" else -1
 _INT = array("i").itemsize
 
 # No system is known to take more in one message: 253 on Linux, 254 on FreeBSD and macOS, 1020
@@ -107,17 +110,25 @@ def descriptors(control: Control) -> list[int]:
     """Give every descriptor in the control messages, in order; whole ints only.
 
     A negative number stands for one that the system refused to hand out (Linux 7.3,
-    SO_RIGHTS_NOTRUNC): it is no descriptor, and left out.
+    SO_RIGHTS_NOTRUNC): it is no descriptor, and left out. A descriptor of the sender's process
+    that came beside them is closed: nobody has sent it.
     """
     found: list[int] = []
     for level, kind, data in control:
         if kind == SCM_RIGHTS and level == SOL_SOCKET:
-            odd = len(data) % _INT
-            fds = array("i", data[:-odd] if odd else data).tolist()
-            if b"\xff" in data:  # as in every small negative int; looked for first, being cheap
-                fds = [fd for fd in fds if fd >= 0]
+            fds = _numbers(data)
             found = found + fds if found else fds
+        elif kind == _PIDFD and level == SOL_SOCKET:
+            close_all(_numbers(data))
     return found
+
+
+def _numbers(data: bytes) -> list[int]:
+    odd = len(data) % _INT
+    fds = array("i", data[:-odd] if odd else data).tolist()
+    if b"\xff" in data:  # as in every small negative int; looked for first, being cheap
+        fds = [fd for fd in fds if fd >= 0]
+    return fds
 
 
 def send_fds(

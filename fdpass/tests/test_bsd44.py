@@ -13,7 +13,7 @@ import pytest
 import fdpass
 from fdpass.backends import available, bsd44, choose
 from fdpass.backends.scm_rights import descriptors
-from fdpass.tests.descriptors import clamp, close_all, fill, identities, is_open, raised
+from fdpass.tests.descriptors import clamp, close_all, fill, identities, is_open, raised, table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -251,6 +251,35 @@ def test_credentials_before_the_descriptors_do_not_push_them_out(
 
     assert len(fds) == sent
     assert not flags & socket.MSG_CTRUNC
+
+
+_SO_PASSPIDFD = 76  # Linux 6.5; Python does not name it
+
+
+@pytest.mark.parametrize("through", ["recv_fds", "peek", "reserve"])
+def test_a_descriptor_of_the_senders_process_is_not_left_open(
+    sockets: Sockets, make: Make, through: str
+) -> None:
+    one, other = sockets
+    try:
+        other.setsockopt(socket.SOL_SOCKET, _SO_PASSPIDFD, 1)
+    except OSError as lack:
+        pytest.skip(f"no SO_PASSPIDFD here: {lack}")
+    (sent,) = make(1)
+    passer = None if through == "recv_fds" else fdpass.adopt(other.dup(), survival=through)
+
+    def passed() -> tuple[list[tuple[int, int]], int]:
+        fdpass.send_fds(one, [b"\0"], [sent])
+        fd = passer.recv(1.0) if passer else fdpass.recv_fds(other, 1, 1)[1][0]
+        came = identities([fd])
+        os.close(fd)
+        return came, len(table())
+
+    first, second = passed(), passed()
+    if passer:
+        passer.close()
+
+    assert first == second == (identities([sent]), first[1])
 
 
 def test_a_timeout_of_the_socket_is_kept(sockets: Sockets) -> None:
