@@ -25,6 +25,15 @@ if TYPE_CHECKING:
 _ROOT = Path(__file__).parents[2]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--interop",
+        choices=("none", "1", "2", "all"),
+        default="1",
+        help="talk to programs of other people: tier 1 takes seconds (default), 2 may need root",
+    )
+
+
 @pytest.fixture(autouse=True)
 def _nothing_leaks() -> Iterator[None]:
     before = table()

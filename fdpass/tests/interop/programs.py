@@ -1,0 +1,240 @@
+"""Programs of other people: found or skipped, started in a session of their own, ended."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from contextlib import contextmanager, suppress
+from io import FileIO
+from typing import IO, TYPE_CHECKING
+
+import pytest
+
+import fdpass
+from fdpass.tests.descriptors import SOON, clamp, fill
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from contextlib import ExitStack
+    from pathlib import Path
+
+    from fdpass import MessageSocket
+    from fdpass.table import HasFileno
+
+# Where Debian puts what users seldom call by themselves.
+_PATH = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"))
+_SLOTS = 64
+
+
+# What the tests talk to, by the Debian package that has it.
+PACKAGES = {
+    "ssh": "openssh-client",
+    "sshd": "openssh-server",
+    "systemd-notify": "systemd",
+    "libsystemd.so.0": "libsystemd0",
+    "dbus-daemon": "dbus-daemon",
+    "gdbus": "libglib2.0-bin",
+    "tmux": "tmux",
+    "s6-fdholder-daemon": "s6",
+    "Xvfb": "xvfb",
+    "IO::FDPass": "libio-fdpass-perl",
+    "ruby": "ruby",
+    "node": "nodejs",
+    "go": "golang-go",
+}
+
+
+def needs(*names: str, why_not: str | None = None) -> pytest.MarkDecorator:
+    """Skip what needs these, if one is not here, or for that reason."""
+    absent = [name for name in names if not is_here(name)]
+    if absent:
+        why_not = f"{absent[0]} is not installed (Debian package {PACKAGES[absent[0]]})"
+    return pytest.mark.skipif(why_not is not None, reason=why_not or "")
+
+
+def is_here(name: str) -> bool:
+    """Tell whether a program, a shared library or a module of Perl is installed."""
+    if ".so" in name:
+        try:
+            ctypes.CDLL(name)
+        except OSError:
+            return False
+        return True
+    if "::" in name:
+        if not (perl := path_of("perl")):
+            return False
+        command = [perl, f"-M{name}", "-e", "0"]
+        return subprocess.run(command, capture_output=True, check=False).returncode == 0
+    return path_of(name) is not None
+
+
+def path_of(name: str) -> str | None:
+    return shutil.which(name, path=_PATH)
+
+
+def versions() -> list[str]:
+    """Say what is installed, in one line each; the versions are those of Debian's packages."""
+    lines = []
+    for name, package in PACKAGES.items():
+        if not is_here(name):
+            lines.append(f"{name}: not installed (Debian package {package})")
+        elif not (query := path_of("dpkg-query")):
+            lines.append(f"{name}: {path_of(name) or 'installed'}, of a version that nobody tells")
+        else:
+            asked = [query, "-W", "-f", "${Package} ${Version}", package]
+            told = subprocess.run(asked, capture_output=True, check=False, text=True)
+            lines.append(f"{name}: {told.stdout or 'not of a package'}")
+    return lines
+
+
+def output(*command: str, env: Mapping[str, str] | None = None) -> str:
+    """Run a command that ends by itself and must succeed; give what it says, both ways."""
+    standard = (subprocess.DEVNULL, subprocess.PIPE, subprocess.STDOUT)
+    with running(*command, env=env, standard=standard) as program:
+        said = os.fsdecode(program.communicate(timeout=SOON)[0])
+
+    assert program.returncode == 0, f"{command[0]} ended with {program.returncode}: {said}"
+
+    return said
+
+
+@contextmanager
+def running(
+    *command: str,
+    standard: Iterable[int | IO[bytes] | None] = (subprocess.DEVNULL, None, None),
+    pass_fds: Iterable[int] = (),
+    env: Mapping[str, str] | None = None,
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a program in a session of its own, all of which ends with the context.
+
+    *standard* is its input, output and error; *env* adds to our environment.
+    """
+    stdin, stdout, stderr = standard
+    with subprocess.Popen(
+        [path_of(command[0]) or command[0], *command[1:]],
+        stdin=stdin,
+        stdout=stdout,
+        stderr=stderr,
+        pass_fds=tuple(pass_fds),
+        env={**os.environ, "LC_ALL": "C", **(env or {})},
+        start_new_session=True,
+    ) as program:
+        try:
+            yield program
+        finally:
+            # Also when it has ended: those that it started may have outlived it.
+            with suppress(ProcessLookupError):
+                os.killpg(program.pid, signal.SIGKILL)
+            program.wait(SOON)
+
+
+def listening(path: Path) -> socket.socket:
+    """Listen at a path, for a program that connects by itself; never blocks for ever."""
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        listener.bind(str(path))
+        listener.listen()
+        listener.settimeout(SOON)
+    except BaseException:
+        listener.close()
+        raise
+    return listener
+
+
+def accepted(listener: socket.socket) -> socket.socket:
+    return listener.accept()[0]
+
+
+def connected(path: Path | str) -> socket.socket:
+    """Connect to a program that is about to listen there."""
+    deadline = time.monotonic() + SOON
+    while True:
+        one = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            one.connect(str(path))
+        except (FileNotFoundError, ConnectionRefusedError):
+            one.close()
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.005)
+        else:
+            return one
+
+
+def owned_pipe(stack: ExitStack) -> tuple[FileIO, FileIO]:
+    """Make a pipe whose ends close with *stack*, or before."""
+    reading, writing = os.pipe()
+    return stack.enter_context(FileIO(reading, "rb")), stack.enter_context(FileIO(writing, "wb"))
+
+
+def owned(stack: ExitStack, fds: list[int]) -> list[int]:
+    """Have received descriptors close with *stack*."""
+    for fd in fds:
+        stack.callback(os.close, fd)
+    return fds
+
+
+def await_arrival(channel: HasFileno) -> None:
+    """Wait until there is something to receive, by a deadline."""
+    assert select.select([channel], [], [], SOON)[0], "nothing has arrived in time"
+
+
+def heard(file: int | HasFileno, least: int = 1) -> bytes:
+    """Read until there are so many bytes or the end, by a deadline."""
+    got = b""
+    deadline = time.monotonic() + SOON
+    while len(got) < least:
+        ready = select.select([file], [], [], max(0.0, deadline - time.monotonic()))[0]
+        assert ready, f"expected {least} bytes, received {got!r} in time"
+        piece = os.read(file if isinstance(file, int) else file.fileno(), 65536)
+        if not piece:
+            break
+        got += piece
+    return got
+
+
+@contextmanager
+def full_table() -> Iterator[list[int]]:
+    """Leave this process, which is not the one of pytest, no free slot; gives what fills them."""
+    clamp(_SLOTS)
+    held = fill()
+    try:
+        yield held
+    finally:
+        while held:
+            os.close(held.pop())
+
+
+def receive_in_a_full_table(
+    channel: MessageSocket, count: int, held: list[int]
+) -> tuple[bytes, list[int], int]:
+    """Receive so many descriptors, and free one slot, of those *held*, whenever there is none.
+
+    Gives all the bytes, the descriptors, and how often the table was full.
+    """
+    data, got, times_full = b"", list[int](), 0
+    while len(got) < count:
+        await_arrival(channel)
+        try:
+            message = channel.recv(timeout=0)
+        except fdpass.TableFull:
+            times_full += 1
+            os.close(held.pop())
+        else:
+            data += message.data
+            got += message.fds
+    return data, got, times_full
+
+
+def two_files(folder: Path) -> tuple[Path, Path]:
+    """Make two files whose contents tell which is which."""
+    made = folder / "first", folder / "second"
+    for path in made:
+        path.write_text(path.name)
+    return made
