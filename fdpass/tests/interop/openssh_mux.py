@@ -29,7 +29,7 @@ def string(text: bytes) -> bytes:
     return struct.pack(">I", len(text)) + text
 
 
-def numbers(body: bytes, count: int) -> tuple[int, ...]:
+def numbers(body: bytes | bytearray, count: int) -> tuple[int, ...]:
     return struct.unpack_from(f">{count}I", body)
 
 

@@ -12,7 +12,7 @@ import subprocess
 import time
 from contextlib import contextmanager, suppress
 from io import FileIO
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, NamedTuple
 
 import pytest
 
@@ -20,11 +20,10 @@ import fdpass
 from fdpass.tests.descriptors import SOON, clamp, fill
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from contextlib import ExitStack
     from pathlib import Path
 
-    from fdpass import MessageSocket
     from fdpass.table import HasFileno
 
 # Where Debian puts what users seldom call by themselves.
@@ -56,6 +55,21 @@ def needs(*names: str, why_not: str | None = None) -> pytest.MarkDecorator:
     if absent:
         why_not = f"{absent[0]} is not installed (Debian package {PACKAGES[absent[0]]})"
     return pytest.mark.skipif(why_not is not None, reason=why_not or "")
+
+
+class Joined(NamedTuple):
+    """A program, and our end of a channel to it."""
+
+    program: subprocess.Popen[bytes]
+    channel: socket.socket
+
+    def said(self) -> list[str]:
+        """Wait for the end of the program, which must be a good one; give what it has said."""
+        said = os.fsdecode(self.program.communicate(timeout=SOON)[0])
+
+        assert self.program.returncode == 0, f"it ended with {self.program.returncode}: {said}"
+
+        return said.splitlines()
 
 
 def is_here(name: str) -> bool:
@@ -147,6 +161,17 @@ def listening(path: Path) -> socket.socket:
     return listener
 
 
+@contextmanager
+def joined(*command: str, env: Mapping[str, str] | None = None) -> Iterator[Joined]:
+    """Run a program whose standard input is a channel to us; it is the caller's to close."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+    with ours, theirs:
+        standard = (theirs.fileno(), subprocess.PIPE, None)
+        with running(*command, standard=standard, env=env) as program:
+            theirs.close()
+            yield Joined(program, ours)
+
+
 def accepted(listener: socket.socket) -> socket.socket:
     return listener.accept()[0]
 
@@ -212,29 +237,37 @@ def full_table() -> Iterator[list[int]]:
 
 
 def receive_in_a_full_table(
-    channel: MessageSocket, count: int, held: list[int]
-) -> tuple[bytes, list[int], int]:
-    """Receive so many descriptors, and free one slot, of those *held*, whenever there is none.
+    channel: HasFileno, receive: Callable[[], list[int]], count: int
+) -> tuple[list[int], int]:
+    """Receive so many, and free one slot whenever there is none; also tells how often that was.
 
-    Gives all the bytes, the descriptors, and how often the table was full.
+    Fills the table of this process, which is not to be the one of pytest, for as long as it takes.
     """
-    data, got, times_full = b"", list[int](), 0
-    while len(got) < count:
-        await_arrival(channel)
-        try:
-            message = channel.recv(timeout=0)
-        except fdpass.TableFull:
-            times_full += 1
-            os.close(held.pop())
-        else:
-            data += message.data
-            got += message.fds
-    return data, got, times_full
+    got: list[int] = []
+    times_full = 0
+    with full_table() as held:
+        while len(got) < count:
+            await_arrival(channel)
+            try:
+                got += receive()
+            except fdpass.TableFull:
+                times_full += 1
+                os.close(held.pop())
+    return got, times_full
 
 
-def two_files(folder: Path) -> tuple[Path, Path]:
-    """Make two files whose contents tell which is which."""
-    made = folder / "first", folder / "second"
+def files(folder: Path, count: int) -> list[Path]:
+    """Make files whose contents tell which is which."""
+    made = [folder / f"file-{number}" for number in range(count)]
     for path in made:
         path.write_text(path.name)
     return made
+
+
+def identity_of(path: Path) -> tuple[int, int]:
+    return path.stat().st_dev, path.stat().st_ino
+
+
+def whole(fd: int) -> bytes:
+    """Read a file from its beginning, wherever its offset is."""
+    return os.pread(fd, 65536, 0)

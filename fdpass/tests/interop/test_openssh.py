@@ -16,7 +16,6 @@ from fdpass.tests.interop import openssh_mux as mux
 from fdpass.tests.interop.programs import (
     accepted,
     connected,
-    full_table,
     heard,
     listening,
     needs,
@@ -73,10 +72,15 @@ def _keeps_what_a_client_passes(path: str) -> None:
         given = [pipes[0][0], pipes[1][1], pipes[2][1]]
         client = stack.enter_context(running(*mux.client(path), standard=given))
         channel = stack.enter_context(MessageSocket(accepted(listener)))
-        alive = mux.greet(channel)
-        with full_table() as held:
-            mux.send(channel, mux.IS_ALIVE, alive, os.getpid())
-            data, got, times_full = receive_in_a_full_table(channel, 3, held)
+        mux.send(channel, mux.IS_ALIVE, mux.greet(channel), os.getpid())
+        data = bytearray()
+
+        def receive() -> list[int]:
+            message = channel.recv(timeout=0)
+            data.extend(message.data)
+            return message.fds
+
+        got, times_full = receive_in_a_full_table(channel, receive, 3)
         owned(stack, got)
         assert data[-3:] == bytes(3)
         assert times_full
