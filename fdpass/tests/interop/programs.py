@@ -224,6 +224,18 @@ def heard(file: int | HasFileno, least: int = 1) -> bytes:
     return got
 
 
+def heard_until(file: int | HasFileno, due: bytes) -> bytes:
+    """Read until *due* has come, among other things, by a deadline for each piece."""
+    got = b""
+    while due not in got:
+        piece = heard(file)
+
+        assert piece, f"expected {due!r}, received {got!r} and the end"
+
+        got += piece
+    return got
+
+
 @contextmanager
 def full_table() -> Iterator[list[int]]:
     """Leave this process, which is not the one of pytest, no free slot; gives what fills them."""
