@@ -212,26 +212,26 @@ def await_arrival(channel: HasFileno) -> None:
 
 def heard(file: int | HasFileno, least: int = 1) -> bytes:
     """Read until there are so many bytes or the end, by a deadline."""
-    got = b""
-    deadline = time.monotonic() + SOON
-    while len(got) < least:
-        ready = select.select([file], [], [], max(0.0, deadline - time.monotonic()))[0]
-        assert ready, f"expected {least} bytes, received {got!r} in time"
-        piece = os.read(file if isinstance(file, int) else file.fileno(), 65536)
-        if not piece:
-            break
-        got += piece
-    return got
+    return _read(file, lambda got: len(got) >= least, f"{least} bytes")
 
 
 def heard_until(file: int | HasFileno, due: bytes) -> bytes:
-    """Read until *due* has come, among other things, by a deadline for each piece."""
+    """Read until *due* has come among other things, or the end, by a deadline."""
+    return _read(file, lambda got: due in got, repr(due))
+
+
+def _read(file: int | HasFileno, is_enough: Callable[[bytes], bool], due: str) -> bytes:
+    fd = file if isinstance(file, int) else file.fileno()
+    deadline = time.monotonic() + SOON
     got = b""
-    while due not in got:
-        piece = heard(file)
+    while not is_enough(got):
+        ready = select.select([fd], [], [], max(0.0, deadline - time.monotonic()))[0]
 
-        assert piece, f"expected {due!r}, received {got!r} and the end"
+        assert ready, f"expected {due}, received {got!r} in time"
 
+        piece = os.read(fd, 65536)
+        if not piece:
+            break
         got += piece
     return got
 
@@ -259,12 +259,13 @@ def receive_in_a_full_table(
     times_full = 0
     with full_table() as held:
         while len(got) < count:
-            await_arrival(channel)
             try:
                 got += receive()
             except fdpass.TableFull:
                 times_full += 1
                 os.close(held.pop())
+            except (BlockingIOError, TimeoutError):
+                await_arrival(channel)
     return got, times_full
 
 

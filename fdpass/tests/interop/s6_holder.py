@@ -1,6 +1,6 @@
-"""s6-fdholder's daemon, and a client of it: a length, a number of descriptors, and a payload.
+"""s6-fdholder's daemon, and what is asked of it.
 
-Source: s6, src/include/s6/fdholder.h and src/supervision/s6-fdholderd.c; skalibs, unixmessage.h.
+Source: s6, src/include/s6/fdholder.h and src/fdholder/s6-fdholderd.c.
 """
 
 from __future__ import annotations
@@ -10,27 +10,16 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from fdpass import MessageSocket
+from fdpass.framing import NetLen
 from fdpass.tests.descriptors import SOON
 from fdpass.tests.interop.programs import connected, running
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-_HEADER = struct.Struct(">IH")
 _NEVER = struct.pack(">QI", (1 << 62) + (1 << 61), 0)  # when to forget it: a TAI64N label
 DONE = b"\0"
-
-
-def send(channel: MessageSocket, payload: bytes, fds: list[int] | None = None) -> None:
-    fds = fds or []
-    channel.send(_HEADER.pack(len(payload), len(fds)) + payload, fds, timeout=SOON)
-
-
-def recv(channel: MessageSocket) -> tuple[bytes, list[int]]:
-    """Receive one message: its payload, and descriptors that the caller owns."""
-    size, count = _HEADER.unpack(channel.recv_exactly(_HEADER.size, timeout=SOON))
-    return channel.recv_exactly(size, timeout=SOON), channel.take(count)
 
 
 def _name(name: str) -> bytes:
@@ -70,8 +59,9 @@ def holder(folder: Path) -> Iterator[Path]:
         yield path
 
 
-def ask(path: Path, request: bytes, fds: list[int] | None = None) -> tuple[bytes, list[int]]:
+def ask(path: Path, request: bytes, fds: Sequence[int] = ()) -> tuple[bytes, list[int]]:
     """Make one request on a connection of its own, as the tools do; give the answer."""
     with MessageSocket(connected(path)) as channel:
-        send(channel, request, fds)
-        return recv(channel)
+        messages = NetLen(channel)
+        messages.send(request, fds, timeout=SOON)
+        return messages.recv(SOON)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fdpass import MessageSocket
+from fdpass.framing import NetLen
 from fdpass.tests.descriptors import SOON, identities, identity
 from fdpass.tests.interop import s6_holder as s6
 from fdpass.tests.interop.programs import (
@@ -75,20 +76,21 @@ def _keeps_what_the_daemon_gives(folder: str) -> None:
             with one.open() as file:
                 assert s6.ask(path, s6.store(one.name), [file.fileno()]) == (s6.DONE, [])
         channel = stack.enter_context(MessageSocket(connected(path)))
-        s6.send(channel, b"?")  # for all of them, which come together
+        messages = NetLen(channel)
+        messages.send(b"?", timeout=SOON)  # for all of them, which come together
         data = bytearray()
 
         def receive() -> list[int]:
-            message = channel.recv(timeout=0)
-            data.extend(message.data)
-            return message.fds
+            payload, fds = messages.recv(timeout=0)
+            data.extend(payload)
+            return fds
 
         got, times_full = receive_in_a_full_table(channel, receive, 3)
         owned(stack, got)
+        in_order = sorted(given, key=lambda one: data.index(one.name.encode()))
         assert times_full
-        names = sorted(given, key=lambda one: data.index(one.name.encode()))
-        assert identities(got) == [identity_of(one) for one in names]
-        assert [whole(fd) for fd in got] == [one.name.encode() for one in names]
+        assert identities(got) == [identity_of(one) for one in in_order]
+        assert [whole(fd) for fd in got] == [one.name.encode() for one in in_order]
 
 
 def test_a_full_table_keeps_what_the_daemon_gives(apart: Callable[..., str], short: Path) -> None:

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fdpass import MessageSocket
+from fdpass.framing import Imsg
 from fdpass.tests.descriptors import SOON, identities, identity
-from fdpass.tests.interop import tmux_imsg as imsg
+from fdpass.tests.interop import tmux_messages as tmux
 from fdpass.tests.interop.programs import (
     accepted,
     connected,
@@ -37,14 +38,14 @@ def test_a_client_passes_us_its_standard_descriptors(short: Path) -> None:
         command = ("tmux", "-S", str(short / "tmux"), "list-sessions")
         client = stack.enter_context(running(*command, standard=(stdin[0], stdout[1], None)))
         channel = stack.enter_context(MessageSocket(accepted(listener)))
+        messages = Imsg(channel)
         came = {}
-        kind = 0
-        while kind != imsg.COMMAND:
-            kind, body, fds = imsg.recv(channel)
-            came[kind] = body, owned(stack, fds)
-        (reading,), (writing,) = (
-            came[kind][1] for kind in (imsg.IDENTIFY_STDIN, imsg.IDENTIFY_STDOUT)
-        )
+        while tmux.COMMAND not in came:
+            message = messages.recv(SOON)
+            came[message.kind] = message
+            owned(stack, message.fds)
+        (reading,) = came[tmux.IDENTIFY_STDIN].fds
+        (writing,) = came[tmux.IDENTIFY_STDOUT].fds
         stdin[1].write(b"typed")
         os.write(writing, b"shown")
 
@@ -54,9 +55,10 @@ def test_a_client_passes_us_its_standard_descriptors(short: Path) -> None:
         ]
         assert heard(reading) == b"typed"
         assert heard(stdout[0]) == b"shown"
-        assert came[imsg.COMMAND] == (imsg.command("list-sessions"), [])
+        assert came[tmux.COMMAND].payload == tmux.command("list-sessions")
+        assert {message.peer for message in came.values()} == {tmux.VERSION}
 
-        imsg.send(channel, imsg.EXIT, struct.pack("=i", 7))
+        tmux.send(messages, tmux.EXIT, struct.pack("=i", 7))
 
         assert client.wait(SOON) == 7
 
@@ -68,9 +70,10 @@ def test_a_server_runs_on_the_terminal_that_we_pass(short: Path) -> None:
         channel = stack.enter_context(MessageSocket(connected(path)))
         ours, terminal = os.openpty()
         owned(stack, [ours])
-        imsg.identify(channel, terminal)
+        messages = Imsg(channel)
+        tmux.identify(messages, terminal)
         os.close(terminal)
-        imsg.send(channel, imsg.COMMAND, imsg.command("new-session", "tr a-z A-Z"))
+        tmux.send(messages, tmux.COMMAND, tmux.command("new-session", "tr a-z A-Z"))
         heard_until(ours, b"tr")  # in the status line
         os.write(ours, b"typed\r")
 
@@ -84,19 +87,13 @@ def _keeps_what_a_client_passes(path: str) -> None:
         command = ("tmux", "-S", path, "list-sessions")
         client = stack.enter_context(running(*command, standard=(stdin[0], stdout[1], None)))
         channel = stack.enter_context(MessageSocket(accepted(listener)))
-        data = bytearray()
-
-        def receive() -> list[int]:
-            message = channel.recv(timeout=0)
-            data.extend(message.data)
-            return message.fds
-
-        got, times_full = receive_in_a_full_table(channel, receive, 2)
+        messages = Imsg(channel)
+        got, times_full = receive_in_a_full_table(channel, lambda: messages.recv(0).fds, 2)
         owned(stack, got)
         due = [stdin[0].fileno(), stdout[1].fileno()]
         assert times_full
         assert identities(got) == identities(due)
-        imsg.send(channel, imsg.EXIT, struct.pack("=i", 7))
+        tmux.send(messages, tmux.EXIT, struct.pack("=i", 7))
         assert client.wait(SOON) == 7
 
 
