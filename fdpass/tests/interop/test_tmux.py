@@ -73,11 +73,13 @@ def test_a_server_runs_on_the_terminal_that_we_pass(short: Path) -> None:
         messages = Imsg(channel)
         tmux.identify(messages, terminal)
         os.close(terminal)
-        tmux.send(messages, tmux.COMMAND, tmux.command("new-session", "tr a-z A-Z"))
-        heard_until(ours, b"tr")  # in the status line
+        tmux.send(
+            messages, tmux.COMMAND, tmux.command("new-session", "-n", "shouting", "tr a-z A-Z")
+        )
+        heard_until(ours, b"shouting")  # the name of the window, in the status line
         os.write(ours, b"typed\r")
 
-        heard_until(ours, b"TYPED")
+        assert b"TYPED" in heard_until(ours, b"TYPED")
 
 
 def _keeps_what_a_client_passes(path: str) -> None:
