@@ -140,6 +140,13 @@ def wine(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def interop(session: nox.Session) -> None:
+    """Fdpass talks to other people's programs, which it installs as root; -- 1, 2 or all."""
+    install(session, "test")
+    session.run("python", "ci/interop.py", *session.posargs)
+
+
+@nox.session(default=False)
 def build(session: nox.Session) -> None:
     """An sdist and a wheel in dist/."""
     session.install("build")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,9 @@ from fdpass.tests.interop.programs import versions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+if sys.platform == "win32":
+    collect_ignore_glob = ["*.py"]
 
 _HERE = Path(__file__).parent
 
@@ -25,7 +29,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: Iterable[pytest.
                 item.add_marker(pytest.mark.skip(f"tier {tier}, run with --interop={tier} or all"))
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
     """Say which programs were there, and of which versions."""
     tried = [
         report
@@ -35,5 +41,5 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     ]
     if tried:
         terminalreporter.section("programs of other people")
-        for line in versions():
+        for line in versions(config.getoption("--interop")):
             terminalreporter.line(line)

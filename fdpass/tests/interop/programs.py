@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 # Where Debian puts what users seldom call by themselves.
 _PATH = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"))
 _SLOTS = 64
+SECOND_TIER = {"haproxy", "runc", "qemu-system-x86", "weston", "fuse3", "xdg-dbus-proxy"}
 
 
 # What the tests talk to, by the Debian package that has it.
@@ -92,10 +93,16 @@ def path_of(name: str) -> str | None:
     return shutil.which(name, path=_PATH)
 
 
-def versions() -> list[str]:
+def wanted(tier: str) -> dict[str, str]:
+    """Give what a tier talks to, 1, 2 or all of them, by the Debian package that has it."""
+    tiers = {"none": set[bool](), "1": {False}, "2": {True}}.get(tier, {True, False})
+    return {name: it for name, it in PACKAGES.items() if (it in SECOND_TIER) in tiers}
+
+
+def versions(tier: str) -> list[str]:
     """Say what is installed, in one line each; the versions are those of Debian's packages."""
     lines = []
-    for name, package in PACKAGES.items():
+    for name, package in wanted(tier).items():
         if not is_here(name):
             lines.append(f"{name}: not installed (Debian package {package})")
         elif not (query := path_of("dpkg-query")):
