@@ -71,14 +71,15 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("tier", nargs="?", default="1", choices=("1", "2", "all"))
-    given, options = parser.parse_known_args()
+    at = sys.argv.index("--") if "--" in sys.argv else len(sys.argv)
+    given = parser.parse_args(sys.argv[1:at])
     missing = {package for name, package in wanted(given.tier).items() if not is_here(name)}
     if missing:
         install(sorted(missing))
     if os.geteuid() == 0 and is_here("sshd"):
         os.makedirs("/run/sshd", mode=0o755, exist_ok=True)  # where no service has made it
     OUT.mkdir(exist_ok=True)
-    return run(given.tier, [option for option in options if option != "--"])
+    return run(given.tier, sys.argv[at + 1 :])
 
 
 if __name__ == "__main__":

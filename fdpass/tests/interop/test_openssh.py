@@ -124,7 +124,11 @@ def master(folder: Path) -> Iterator[Path]:
         came = eventually(lambda: path.exists() or program.poll() is not None)
 
         assert came, "neither a master nor an error in time"
-        assert path.exists(), (folder / "said").read_text()
+        text = (folder / "said").read_text()
+        for line in text.splitlines():
+            if "not allowed because" in line:
+                pytest.skip(f"the server does not let us in: {line}")
+        assert path.exists(), text
 
         yield path
 

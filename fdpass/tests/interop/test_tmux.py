@@ -66,7 +66,8 @@ def test_a_client_passes_us_its_standard_descriptors(short: Path) -> None:
 def test_a_server_runs_on_the_terminal_that_we_pass(short: Path) -> None:
     with ExitStack() as stack:
         path = short / "tmux"
-        stack.enter_context(running("tmux", "-S", str(path), "-f", os.devnull, "-D"))
+        (short / "conf").write_text("set -g default-shell /bin/sh\n")
+        stack.enter_context(running("tmux", "-S", str(path), "-f", str(short / "conf"), "-D"))
         channel = stack.enter_context(MessageSocket(connected(path)))
         ours, terminal = os.openpty()
         owned(stack, [ours])
