@@ -44,7 +44,9 @@ PACKAGES = {
     "s6-fdholder-daemon": "s6",
     "Xvfb": "xvfb",
     "IO::FDPass": "libio-fdpass-perl",
+    "Socket::MsgHdr": "libsocket-msghdr-perl",
     "ruby": "ruby",
+    "php": "php-cli",
     "node": "nodejs",
     "go": "golang-go",
 }
