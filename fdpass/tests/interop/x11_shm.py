@@ -104,6 +104,12 @@ class Screen:
             return any(line.split()[4] == str(inode) for line in maps)
 
 
+def _stop(server: subprocess.Popen[bytes]) -> None:
+    """Let it remove its socket and its lock."""
+    server.terminate()
+    server.wait(SOON)
+
+
 @contextmanager
 def screen() -> Iterator[Screen]:
     """Run a server with a small screen, of a number that it chooses, and connect to it."""
@@ -115,6 +121,7 @@ def screen() -> Iterator[Screen]:
         server = stack.enter_context(
             running(*command, "-nolisten", "tcp", standard=quietly, pass_fds=[number])
         )
+        stack.callback(_stop, server)
         writing.close()
         display = int(heard_until(reading, b"\n"))
         channel = MessageSocket(connected(f"/tmp/.X11-unix/X{display}"))
