@@ -49,6 +49,12 @@ PACKAGES = {
     "php": "php-cli",
     "node": "nodejs",
     "go": "golang-go",
+    "haproxy": "haproxy",
+    "runc": "runc",
+    "qemu-system-x86_64": "qemu-system-x86",
+    "weston": "weston",
+    "fusermount3": "fuse3",
+    "xdg-dbus-proxy": "xdg-dbus-proxy",
 }
 
 
