@@ -1,0 +1,1 @@
+"""The second tier: programs that are heavy or want privileges; `pytest --interop=all` runs it."""
