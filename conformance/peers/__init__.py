@@ -12,10 +12,14 @@ _ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__
 _START = "import sys; sys.path.insert(0, {root!r}); from {module} import main; {call}"
 
 
-def python_command(module: str, *arguments: str) -> tuple[str, ...]:
-    """Give the command line that runs ``main(*arguments)`` of *module* as a peer program."""
+def python_command(module: str, *arguments: str, installed: bool = False) -> tuple[str, ...]:
+    """Give the command line that runs ``main(*arguments)`` of *module* as a peer program.
+
+    With *installed* it finds what pip has installed, too.
+    """
     call = f"main({', '.join(map(repr, arguments))})"
-    return (sys.executable, "-S", "-c", _START.format(root=_ROOT, module=module, call=call))
+    start = _START.format(root=_ROOT, module=module, call=call)
+    return (sys.executable, *(() if installed else ("-S",)), "-c", start)
 
 
 PEERS: dict[str, tuple[str, ...]] = {
@@ -24,4 +28,8 @@ PEERS: dict[str, tuple[str, ...]] = {
     "send-fds": python_command("conformance.peers.plain"),
     "multiprocessing": python_command("conformance.peers.reduction"),
     "multiprocessing-handle": python_command("conformance.peers.reduction", "handle"),
+    "anyio": python_command("conformance.peers.over_anyio", installed=True),
+    "asyncio": python_command("conformance.peers.event_loops"),
+    "twisted": python_command("conformance.peers.over_twisted", installed=True),
+    "uvloop": python_command("conformance.peers.event_loops", "uvloop", installed=True),
 }

@@ -35,6 +35,8 @@ class Shipped(NamedTuple):
     """A command that succeeds where all is installed; empty: Python alone is needed."""
     package: str = ""
     """What Debian calls what has to be installed."""
+    distribution: str = ""
+    """What pip calls it, for the Python that runs the suite."""
 
     def missing(self) -> str | None:
         """Say what has to be installed, or None: it can be run."""
@@ -42,7 +44,8 @@ class Shipped(NamedTuple):
             return "it passes by Unix sockets"
         if not self.probe or _succeeds(self.probe):
             return None
-        return f"{self.passer} is not installed; Debian: apt-get install {self.package}"
+        by_pip = f"; or pip install {self.distribution}" if self.distribution else ""
+        return f"{self.passer} is not installed; Debian: apt-get install {self.package}{by_pip}"
 
 
 def _succeeds(command: tuple[str, ...]) -> bool:
@@ -57,6 +60,10 @@ def _python(name: str) -> Callable[[], tuple[str, ...]]:
 
 def _script(interpreter: tuple[str, ...], *path: str) -> Callable[[], tuple[str, ...]]:
     return lambda: (*interpreter, os.path.join(PROGRAMS, *path))
+
+
+def _imports(module: str, name: str = "__name__") -> tuple[str, ...]:
+    return (sys.executable, "-c", f"import {module}; {module}.{name}")
 
 
 def _c() -> tuple[str, ...]:
@@ -109,6 +116,36 @@ SHIPPED: dict[str, Shipped] = {
     ),
     "go": Shipped(
         "net.UnixConn.WriteMsgUnix, ReadMsgUnix", "Go", "nul", _go, ("go", "version"), "golang-go"
+    ),
+    "anyio": Shipped(
+        "anyio.abc.UNIXSocketStream.send_fds, receive_fds",
+        _CPYTHON,
+        "nul",
+        _python("anyio"),
+        _imports("anyio.abc", "UNIXSocketStream.from_socket"),
+        "python3-anyio",
+        "anyio>=4.10",
+    ),
+    "asyncio": Shipped(
+        "socket.send_fds, recv_fds under asyncio", _CPYTHON, "nul", _python("asyncio")
+    ),
+    "twisted": Shipped(
+        "IUNIXTransport.sendFileDescriptor, IFileDescriptorReceiver",
+        _CPYTHON,
+        "nul",
+        _python("twisted"),
+        _imports("twisted.internet.unix"),
+        "python3-twisted",
+        "twisted",
+    ),
+    "uvloop": Shipped(
+        "socket.send_fds, recv_fds under uvloop",
+        _CPYTHON,
+        "nul",
+        _python("uvloop"),
+        _imports("uvloop"),
+        "python3-uvloop",
+        "uvloop",
     ),
 }
 
