@@ -147,6 +147,14 @@ SHIPPED: dict[str, Shipped] = {
         "python3-uvloop",
         "uvloop",
     ),
+    "node": Shipped(
+        "child_process send(message, handle)",
+        "Node.js",
+        "jsonl",
+        _script(("node", "--expose-internals", "--no-warnings"), "node", "peer.js"),
+        ("node", "--expose-internals", "-e", "require('internal/child_process').setupChannel"),
+        "nodejs",
+    ),
 }
 
 
