@@ -155,6 +155,19 @@ SHIPPED: dict[str, Shipped] = {
         ("node", "--expose-internals", "-e", "require('internal/child_process').setupChannel"),
         "nodejs",
     ),
+    "php": Shipped(
+        "socket_sendmsg, socket_recvmsg",
+        "PHP",
+        "nul",
+        _script(("php", "-d", "display_errors=stderr"), "php", "peer.php"),
+        (
+            "php",
+            "-r",
+            "exit(extension_loaded('sockets') && extension_loaded('ffi') && extension_loaded('pcntl')"
+            " ? 0 : 1);",
+        ),
+        "php-cli",
+    ),
 }
 
 
