@@ -92,6 +92,7 @@ class Peer:
         self.patience = patience
         self.transcript: list[str] = []
         self.ops: frozenset[str] = parent.ops if parent else frozenset()
+        self._kinds: Sequence[str] | None = None
         self.is_visible = False  # from outside, by its process id
         self._parent = parent
         # With peers of other checks: it must be killed alone.
@@ -176,8 +177,13 @@ class Peer:
         if about.get("protocol") != 1:
             self.broke(f"it speaks protocol {about.get('protocol')!r}, expected 1")
         self.ops = frozenset(about["ops"])
+        self._kinds = about.get("kinds")
         self.is_visible = about.get("pid") == self.pid  # not so behind some launchers
         return about
+
+    def passes(self, kind: str) -> bool:
+        """Tell whether it passes descriptors of this kind, as it says itself."""
+        return self._kinds is None or kind in self._kinds
 
     def refuses_the_unknown(self) -> None:
         """Require that an operation which cannot exist is refused.

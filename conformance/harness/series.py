@@ -2,7 +2,8 @@
 
 Each file is opened once and sent again and again, in turn, so that hundreds of descriptors need
 few slots of the sender and none of the harness. As each arrives, its place is written through it;
-the files show, read by the harness, which of them has arrived in which place.
+the files show, read by the harness, which of them has arrived in which place. For a peer that
+passes no files they are FIFOs.
 
     sent       0 1 2 3 4 5 6 ...      file 0: "0 3 6"    the places in it show that
     through    0 1 2 0 1 2 0 ...      file 1: "1 4"      nothing was lost, repeated or
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from .held import Held
     from .peer import Pending
     from .player import Player
+    from .tokens import Page, Token
 
 __tracebackhide__ = hidden
 
@@ -43,7 +45,8 @@ class Series:
 
     def __init__(self, bench: Bench, sender: Player, files: int = _FILES) -> None:
         self._sender = sender
-        self._pages = [bench.file() for _ in range(files)]
+        made = bench.file if sender.peer.passes("file") else bench.token
+        self._pages: list[Page | Token] = [made() for _ in range(files)]
         self._held = [sender.open(page, "write", "append") for page in self._pages]
         self._mark = uuid.uuid4().bytes[:_PLACE]
         self.sent = 0

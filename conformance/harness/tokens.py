@@ -68,6 +68,11 @@ class Token:
         heard, self._kept = self._kept, b""
         return heard
 
+    def content(self) -> bytes:
+        """Read what has been written to it since the last time it was heard, and keep it."""
+        self._listen(0)
+        return self._kept
+
     def released(self, within: float | None = None) -> bool:
         """Tell whether no writing end is open anywhere any more.
 

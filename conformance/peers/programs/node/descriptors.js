@@ -2,7 +2,8 @@
 // What the peer program in Node does with plain descriptors, and with its table. Nothing here passes
 // descriptors. Node can neither duplicate one nor poll it, so there is no `socketpair` and no `read`.
 // See ../../../PROTOCOL.md.
-const { spawnSync } = require('child_process');
+const { spawn } = require('child_process');
+const { once } = require('events');
 const fs = require('fs');
 
 const FLAGS = {
@@ -31,7 +32,8 @@ operations.open = (it) => {
     if (!(word in FLAGS)) throw refused(`no such flag: ${word}`);
     return FLAGS[word];
   });
-  return { fd: fs.openSync(it.path, flags.reduce((all, one) => all | one, fs.constants.O_NOCTTY), 0o600) };
+  const all = flags.reduce((some, one) => some | one, fs.constants.O_NOCTTY);
+  return { fd: fs.openSync(it.path, all, 0o600) };
 };
 
 operations.write = (it) => {
@@ -71,12 +73,16 @@ if (fs.existsSync(INFO)) { // it has no fcntl(2)
 
 // -- the table --
 
-const limit = (...words) => spawnSync('prlimit', ['--pid', String(process.pid), ...words]);
+const LIMITING = 'while read most; do prlimit --pid $PPID --nofile=$most: && echo ok || echo no; done';
+const folders = (process.env.PATH || '').split(':');
 
-if (limit('--nofile').status === 0) { // it has no setrlimit(2)
-  operations.limit = (it) => {
-    const ended = limit(`--nofile=${it.descriptors}:`);
-    if (ended.status !== 0) throw new Failed('os', `prlimit: ${ended.stderr || ended.error}`);
+if (folders.some((folder) => fs.existsSync(`${folder}/prlimit`))) { // it has no setrlimit(2)
+  // Started now: with a full table there would be no slots for what it is talked to by.
+  const shell = spawn('sh', ['-c', LIMITING], { stdio: ['pipe', 'pipe', 'inherit'] });
+  operations.limit = async (it) => {
+    shell.stdin.write(`${it.descriptors}\n`);
+    const [said] = await once(shell.stdout, 'data');
+    if (String(said) !== 'ok\n') throw new Failed('os', 'prlimit has failed');
     return {};
   };
   operations.fill = (it) => {

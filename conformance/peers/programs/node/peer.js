@@ -13,8 +13,9 @@ function channel(it) {
 }
 
 operations.hello = () => ({
-  protocol: 1, name: 'node', version: process.version.slice(1), language: `Node.js ${process.version}`,
-  pid: process.pid, backends: {}, survivals: {}, ops: Object.keys(operations).sort(),
+  protocol: 1, name: 'node', version: process.versions.node, language: `Node.js ${process.version}`,
+  pid: process.pid, backends: {}, survivals: {}, kinds: ['pipe', 'socket'],
+  ops: Object.keys(operations).sort(),
 });
 operations.adopt = (it) => {
   const passer = `c${channels.size + 1}`;
