@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 from importlib.metadata import version
@@ -54,7 +55,7 @@ class AnyioPeer(LoopPeer):
         try:
             return self._called(self.run(UNIXSocketStream.from_socket(end), None))
         except ValueError as refusal:
-            raise BadRequest(str(refusal)) from None
+            raise OSError(errno.ENOTSOCK, str(refusal)) from None
 
     def op_adopt(self, request: Request) -> object:
         """Make a passer of a descriptor, which it takes over."""

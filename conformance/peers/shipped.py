@@ -75,6 +75,7 @@ def _go() -> tuple[str, ...]:
 
 
 _CPYTHON = "Python"
+_EXTENSIONS = "'FFI', 'pcntl', 'posix', 'sockets'"
 
 SHIPPED: dict[str, Shipped] = {
     "fdpass": Shipped("fdpass", _CPYTHON, "nul", _python("fdpass")),
@@ -160,12 +161,7 @@ SHIPPED: dict[str, Shipped] = {
         "PHP",
         "nul",
         _script(("php", "-d", "display_errors=stderr"), "php", "peer.php"),
-        (
-            "php",
-            "-r",
-            "exit(extension_loaded('sockets') && extension_loaded('ffi') && extension_loaded('pcntl')"
-            " ? 0 : 1);",
-        ),
+        ("php", "-r", f"exit(array_diff([{_EXTENSIONS}], get_loaded_extensions()) ? 1 : 0);"),
         "php-cli",
     ),
 }
