@@ -118,6 +118,22 @@ SHIPPED: dict[str, Shipped] = {
     "go": Shipped(
         "net.UnixConn.WriteMsgUnix, ReadMsgUnix", "Go", "nul", _go, ("go", "version"), "golang-go"
     ),
+    "node": Shipped(
+        "child_process send(message, handle)",
+        "Node.js",
+        "jsonl",
+        _script(("node", "--expose-internals", "--no-warnings"), "node", "peer.js"),
+        ("node", "--expose-internals", "-e", "require('internal/child_process').setupChannel"),
+        "nodejs",
+    ),
+    "php": Shipped(
+        "socket_sendmsg, socket_recvmsg",
+        "PHP",
+        "nul",
+        _script(("php", "-d", "display_errors=stderr"), "php", "peer.php"),
+        ("php", "-r", f"exit(array_diff([{_EXTENSIONS}], get_loaded_extensions()) ? 1 : 0);"),
+        "php-cli",
+    ),
     "anyio": Shipped(
         "anyio.abc.UNIXSocketStream.send_fds, receive_fds",
         _CPYTHON,
@@ -147,22 +163,6 @@ SHIPPED: dict[str, Shipped] = {
         _imports("uvloop"),
         "python3-uvloop",
         "uvloop",
-    ),
-    "node": Shipped(
-        "child_process send(message, handle)",
-        "Node.js",
-        "jsonl",
-        _script(("node", "--expose-internals", "--no-warnings"), "node", "peer.js"),
-        ("node", "--expose-internals", "-e", "require('internal/child_process').setupChannel"),
-        "nodejs",
-    ),
-    "php": Shipped(
-        "socket_sendmsg, socket_recvmsg",
-        "PHP",
-        "nul",
-        _script(("php", "-d", "display_errors=stderr"), "php", "peer.php"),
-        ("php", "-r", f"exit(array_diff([{_EXTENSIONS}], get_loaded_extensions()) ? 1 : 0);"),
-        "php-cli",
     ),
 }
 
