@@ -59,6 +59,7 @@ class Channel(protocol.Protocol, Changing):  # type: ignore[misc]
         self.arrived: deque[int | Exception] = deque()
         self.unsent: list[int] = []
         self.end: Exception | None = None
+        self.never_sent = 0
         self._come: list[int] = []
 
     def connectionMade(self) -> None:  # noqa: N802
@@ -82,6 +83,7 @@ class Channel(protocol.Protocol, Changing):  # type: ignore[misc]
         clean = reason.check(error.ConnectionDone)
         said = str(reason.value)
         self.end = PeerClosed(said) if clean else ConnectionResetError(said)
+        self.never_sent = len(self.unsent)
         self.resumeProducing()
 
     def resumeProducing(self) -> None:  # noqa: N802
@@ -93,10 +95,12 @@ class Channel(protocol.Protocol, Changing):  # type: ignore[misc]
     def stopProducing(self) -> None:  # noqa: N802
         """Do nothing: the end of the connection is told, too."""
 
-    def send(self, fd: int) -> None:
-        """Send a descriptor when there is room, and close it then."""
-        self.unsent.append(fd)
-        self.transport.sendFileDescriptor(fd)
+    def send(self, fd: int, *, close: bool) -> None:
+        """Have a descriptor sent; Twisted needs it until then, and a duplicate will do."""
+        if self.end:
+            raise ConnectionResetError(str(self.end))
+        self.unsent.append(fd if close else os.dup(fd))
+        self.transport.sendFileDescriptor(self.unsent[-1])
         self.transport.write(b"\0")
 
     def take(self) -> int:
@@ -228,17 +232,17 @@ class TwistedPeer(Descriptors):
         return {}
 
     def op_send(self, request: Request) -> object:
-        """Have a descriptor sent; Twisted needs it until then, and a duplicate will do."""
-        channel, fd = self._end(request["passer"]), request["fd"]
-        if channel.end:
-            raise ConnectionResetError(str(channel.end))
-        _call(channel.send, fd if request.get("close", False) else os.dup(fd))
+        """Have a descriptor sent when there is room."""
+        channel = self._end(request["passer"])
+        _call(channel.send, request["fd"], close=request.get("close", False))
         return {}
 
     def op_flush(self, request: Request) -> object:
         """Wait until all has been sent."""
         channel = self._end(request["passer"])
         _wait(channel, lambda: not channel.unsent, request.get("timeout"))
+        if channel.never_sent:
+            raise ConnectionResetError(f"{channel.never_sent} were not sent: {channel.end}")
         return {}
 
     def op_recv(self, request: Request) -> object:
@@ -252,8 +256,8 @@ class TwistedPeer(Descriptors):
         return {"fd": _call(self._end(request["passer"]).take)}
 
 
-def _call(function: Callable[..., object], *arguments: object) -> Any:
-    return threads.blockingCallFromThread(reactor, function, *arguments)
+def _call(function: Callable[..., object], *arguments: object, **named: object) -> Any:
+    return threads.blockingCallFromThread(reactor, function, *arguments, **named)
 
 
 def _run(function: Callable[..., Any], *arguments: object) -> Any:
