@@ -17,6 +17,7 @@ import click
 from . import __version__, entries, known, mutants, standard
 from .baseline.commands import baseline
 from .baseline.file import AUTO, NONE, path_of, shipped
+from .commands.matrix import matrix
 from .facts import entries as fact_entries
 from .facts import reference
 from .facts.command import facts
@@ -267,6 +268,7 @@ cli.add_command(baseline)
 cli.add_command(check_peer)
 cli.add_command(facts)
 cli.add_command(pairs)
+cli.add_command(matrix)
 cli.add_command(peers)
 cli.add_command(repro)
 
