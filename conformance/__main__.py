@@ -17,7 +17,9 @@ import click
 from . import __version__, entries, known, mutants, standard
 from .baseline.commands import baseline
 from .baseline.file import AUTO, NONE, path_of, shipped
+from .commands.compare import compare
 from .commands.matrix import matrix
+from .commands.verify import submit, verify
 from .facts import entries as fact_entries
 from .facts import reference
 from .facts.command import facts
@@ -266,11 +268,14 @@ def catalogue_(*, check: bool) -> int:
 
 cli.add_command(baseline)
 cli.add_command(check_peer)
+cli.add_command(compare)
 cli.add_command(facts)
 cli.add_command(pairs)
 cli.add_command(matrix)
 cli.add_command(peers)
 cli.add_command(repro)
+cli.add_command(submit)
+cli.add_command(verify)
 
 
 def main() -> None:

@@ -5,13 +5,13 @@ Pure: it makes no system call.
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections import Counter
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, TypedDict
 
 from ..report import failure, model
+from ..report.described import placeless
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -165,7 +165,7 @@ def _alike(members: Sequence[Result]) -> list[list[Result]]:
     """Group variants by what was seen, the worst first; those that passed need no words."""
     found: dict[tuple[str, str], list[Result]] = {}
     for result in members:
-        found.setdefault((result["verdict"], plain(result["message"])), []).append(result)
+        found.setdefault((result["verdict"], placeless(result["message"])), []).append(result)
     order = {verdict: place for place, verdict in enumerate(_WORST_FIRST)}
     return sorted(found.values(), key=lambda alike: order[alike[0]["verdict"]])
 
@@ -179,14 +179,14 @@ def _seen(alike: Sequence[Result], members: Sequence[Result], document: Document
         variants = f"{', '.join(backends)}: {variants}" if len(backends) == 1 else variants
     seen: Seen = {
         "verdict": first["verdict"],
-        "message": plain(first["message"]),
+        "message": placeless(first["message"]),
         "variants": variants,
         "count": len(alike),
     }
     if first["verdict"] in {"fail", "error"}:
         seen["again"] = _again(first, document)
         transcript = {
-            who: [plain(line)[:_LONG] for line in lines[-_LINES:]]
+            who: [placeless(line)[:_LONG] for line in lines[-_LINES:]]
             for who, lines in first.get("transcript", {}).items()
             if lines
         }
@@ -201,8 +201,3 @@ def _again(result: Result, document: Document) -> str:
     if "/" in str(chosen.get("peer", "")):
         chosen["peer"] = "PEER"
     return shlex.join(failure.again(result, chosen))
-
-
-def plain(text: str) -> str:
-    """Leave out the folders of one run, which are others in the next, and on each machine."""
-    return re.sub(r"/\S*/fdcp-[^\s/\"']+", ".../run", text)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from ..report import catalogue, model
+from ..report.described import described
 from . import cells, platforms
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def of_run(run: Named, digest: str, levels: Mapping[str, str]) -> Platform:
         "subject": " ".join(str(subject.get(key) or "") for key in ("name", "version")).strip(),
         "verdict": WORDS[model.exit_status(document["results"])],
         "counts": dict(document["summary"]),
-        "environment": platforms.described(environment, evidence),
+        "environment": described(environment, evidence),
         "promises": _promises(document, folded, asked),
         "cells": folded,
     }
@@ -145,7 +146,7 @@ def of_profile(profile: Profile) -> Platform:
         "evidence": evidence,
         "started": profile["started"],
         "suite": profile["suite"]["version"],
-        "environment": platforms.described(environment, evidence),
+        "environment": described(environment, evidence),
     }
     _tell(column, profile)
     return column

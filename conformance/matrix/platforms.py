@@ -9,6 +9,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from ..report import model
+from ..report.described import surroundings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -106,35 +107,6 @@ def python(environment: Mapping[str, Any]) -> str:
     return f"{told.get('implementation')} {told.get('version')}"
 
 
-def described(environment: Mapping[str, Any], evidence: str) -> dict[str, str]:
-    """Tell the environment in words, a name and what was measured; nothing of whose it was."""
-    uname, python = environment.get("uname") or {}, environment.get("python") or {}
-    descriptors, user = environment.get("descriptors") or {}, environment.get("user") or {}
-    bits, temporary = environment.get("bits"), environment.get("temporary") or {}
-    built = [python.get("compiler"), python.get("debug") and "debug"]
-    built.append(python.get("free_threaded") and "free-threaded")
-    told = {
-        "evidence": evidence,
-        "system": _joined(uname, "system", "release", "machine"),
-        "kernel": str(uname.get("version") or ""),
-        "distribution": str(environment.get("distribution") or ""),
-        "surroundings": ", ".join(_surroundings(environment)),
-        "C library": str(environment.get("libc") or ""),
-        "words": f"{bits} bits, {environment.get('byte_order')} endian" if bits else "",
-        "Python": _joined(python, "implementation", "version"),
-        "built": ", ".join(str(word) for word in built if word),
-        "descriptors": f"at most {descriptors['soft']}" if "soft" in descriptors else "",
-        "user": f"uid {user['euid']}" if "euid" in user else "",
-        "temporary files": str(temporary.get("file_system") or ""),
-        "preloaded": ", ".join(environment.get("preload") or {}),
-    }
-    return {label: words for label, words in told.items() if words}
-
-
-def _joined(of: Mapping[str, Any], *keys: str) -> str:
-    return " ".join(str(of[key]) for key in keys if of.get(key))
-
-
 def _kernel(environment: Mapping[str, Any]) -> str:
     uname = environment.get("uname") or {}
     release = re.match(r"\d+(\.\d+)?", str(uname.get("release") or ""))
@@ -146,10 +118,5 @@ def _python(python: Mapping[str, Any]) -> str:
     return f"{python.get('implementation', 'Python')} {version}" if version else ""
 
 
-def _surroundings(environment: Mapping[str, Any]) -> list[str]:
-    seen = environment.get("surroundings") or []
-    return list(dict.fromkeys(str(found["what"]) for found in seen))
-
-
 def _around(environment: Mapping[str, Any]) -> list[str]:
-    return [what for what in _surroundings(environment) if what not in _CONTAINERS]
+    return [what for what in surroundings(environment) if what not in _CONTAINERS]
