@@ -18,11 +18,12 @@ def headline(matrix: Matrix) -> str:
     whole = [platform for platform in tried if keeps_all(matrix, platform)]
     if not tried:
         return "No promise was tried anywhere."
-    noun = "platform" if len(tried) == 1 else "platforms"
-    count = "All" if len(whole) == len(tried) > 1 else str(len(whole))
-    of = f" of {len(tried)}" if count != "All" else f" {len(tried)}"
-    keep = "keeps" if len(whole) == 1 else "keep"
-    return f"{count}{of} {noun} {keep} every promise that was tried there."
+    if len(tried) == 1:
+        return f"{tried[0]['name']} {'keeps' if whole else 'does not keep'} every promise."
+    if len(whole) == len(tried):
+        return f"All {len(tried)} platforms keep every promise that was tried there."
+    keep = "keeps" if len(whole) < 2 else "keep"
+    return f"{len(whole) or 'None'} of {len(tried)} platforms {keep} every promise tried there."
 
 
 def promised(matrix: Matrix) -> list[str]:

@@ -1,7 +1,7 @@
 """The folder of a submission: packed, and looked at again.
 
-``results.json``, byte for byte; what else is evidence, in ``evidence/``; ``submission.json``, which has
-the words of the vendor and the digests; STATEMENT.md, which is signed, and STATEMENT.html.
+``results.json``, byte for byte; what else is evidence, in ``evidence/``; ``submission.json``: words
+of the vendor, and digests; STATEMENT.md, which is signed; STATEMENT.html, which says the same.
 """
 
 from __future__ import annotations

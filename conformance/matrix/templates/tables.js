@@ -84,7 +84,7 @@ function fill(body) {
   pending.delete(body);
   near.unobserve(body);
   body.innerHTML = later.html();
-  mark();
+  if (body.querySelector(`tr[data-row="${CSS.escape(state.at.split("@")[0])}"]`)) mark();
 }
 
 function checkRow(check, columns) {
