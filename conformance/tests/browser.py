@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 import re
@@ -60,13 +61,14 @@ class Browser:
                 env=environment,
                 start_new_session=True,
             )
-        self._at = ""
+        self._at, self._open = "", False
         try:
             self._at = f"http://127.0.0.1:{self._port()}/session"
             options = {"args": [*_FLAGS, f"--user-data-dir={folder / 'profile'}"]}
             chosen = {"alwaysMatch": {"browserName": "chrome", "goog:chromeOptions": options}}
             made = self._ask("POST", "", {"capabilities": chosen})
             self._at += f"/{made['sessionId']}"
+            self._open = True
             self.size(width, height)
         except BaseException:
             self.close()
@@ -81,12 +83,14 @@ class Browser:
         self.close()
 
     def close(self) -> None:
-        """End the driver and the browser: both are in one process group."""
+        """End the browser by its driver, which collects it, and then whatever is left of the two."""
         try:
-            os.killpg(self._driver.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
-        self._driver.wait(10)
+            if self._open:
+                self._ask("DELETE", "")
+        finally:
+            with contextlib.suppress(ProcessLookupError):  # nothing of their group is left
+                os.killpg(self._driver.pid, signal.SIGKILL)
+            self._driver.wait(10)
 
     def open(self, address: str) -> None:
         """Load a page anew, though only its fragment were another."""
