@@ -51,8 +51,9 @@ def kept(promise: Promise | None, evidence: str) -> Kept:
     if evidence == "documented":
         wrong = sum(failed.values())
         sign = MARKS["listed" if wrong else "pass"].sign
+        short = f"{wrong} differ" if wrong else f"{promise['passed']} hold"
         words = f"{promise['passed']} documented to hold, {wrong} to differ; nothing ran"
-        return Kept("documented", sign, f"{wrong or promise['passed']} read", words, wrong)
+        return Kept("documented", sign, short, words, wrong)
     state, total = promise["state"], sum(failed.values())
     count = ", ".join(f"{number} {level}" for level, number in failed.items())
     listed = f", {promise['listed']} as listed" if promise["listed"] else ""

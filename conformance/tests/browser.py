@@ -83,7 +83,7 @@ class Browser:
         self.close()
 
     def close(self) -> None:
-        """End the browser by its driver, which collects it, and then whatever is left of the two."""
+        """End the browser by its driver, which collects it, and then what is left of the two."""
         try:
             if self._open:
                 self._ask("DELETE", "")

@@ -90,7 +90,8 @@ function ofPlatform(platform) {
   const failing = data.checks.filter((check) => wrong(check) && (!state.promise.size || state.promise.has(check.group)));
   const of = [...state.promise].map((group) => groups.get(group)).filter(Boolean).map((it) => it.title).join(", ");
   const rows = failing.map((check) =>
-    `<li><a href="${address({ view: "checks", at: `${check.id}@${platform.id}` })}">${coded(check.requirement)}</a>${badge(platform.cells[check.id], check, platform)}</li>`);
+    `<li><a href="${address({ view: "checks", at: `${check.id}@${platform.id}` })}">${coded(check.requirement)}
+      <small><em class="${check.level.toLowerCase()}">${platform.cells[check.id].level || check.level}</em> <code>${check.id}</code></small></a>${badge(platform.cells[check.id], check, platform)}</li>`);
   return `<p class="over">platform</p><h2>${esc(platform.name)}</h2><p class="where">${esc(platform.tags.join(", "))} ${chip(platform)}</p>
     ${defined([
       ["verdict", platform.verdict && `<b>${esc(platform.verdict)}</b>`],

@@ -56,7 +56,7 @@ function draw(section, columns, rows, title, row) {
     return;
   }
   const counted = `${rows.length} ${section.id === "facts" ? "facts" : "checks"}`;
-  section.innerHTML = `<table class="grid ${columns.length <= WIDE ? "wide" : "narrow"}" role="grid" style="--columns:${
+  section.innerHTML = `<table class="grid ${columns.length <= WIDE ? "wide" : "narrow"}${columns.length <= 3 ? " few" : ""}" role="grid" style="--columns:${
     columns.length
   }">${head(columns, counted)}</table>`;
   const table = section.firstChild;
