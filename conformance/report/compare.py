@@ -12,7 +12,7 @@ from . import model
 from .described import described, placeless
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator
 
     from .model import Document, Result
 
@@ -88,14 +88,12 @@ class Comparison:
 
 def compare(old: Document, new: Document) -> Comparison:
     """Hold a run against an older one of the same platform."""
-    before = {_key(result): result for result in old["results"]}
-    after = {_key(result): result for result in new["results"]}
+    before, after = _ids(old), _ids(new)
     same = old["suite"]["catalogue_sha256"] == new["suite"]["catalogue_sha256"]
     found: dict[tuple[str, ...], list[Result]] = {}
     alike = 0
-    for key in dict.fromkeys([*before, *after]):
-        was, now = before.get(key), after.get(key)
-        kind = _kind(was, now, _known(before), _known(after), same and _covers(new, was))
+    for was, now in _pairs(old["results"], new["results"]):
+        kind = _kind(was, now, before, after, same and _covers(new, was))
         if kind:
             result = now or was
             assert result is not None
@@ -118,12 +116,40 @@ def compare(old: Document, new: Document) -> Comparison:
     )
 
 
+def _pairs(
+    old: Iterable[Result], new: Iterable[Result]
+) -> Iterator[tuple[Result | None, Result | None]]:
+    """Put together what is of one variant, then what is left of one check and transport.
+
+    Another peer has other interfaces and modes of survival: of those the worst stands for all.
+    """
+    before = {_key(result): result for result in old}
+    after = {_key(result): result for result in new}
+    left: dict[tuple[str, str], tuple[list[Result], list[Result]]] = {}
+    for key in dict.fromkeys([*before, *after]):
+        if key in before and key in after:
+            yield before[key], after[key]
+        else:
+            side, result = (0, before[key]) if key in before else (1, after[key])
+            left.setdefault((key[0], key[2]), ([], []))[side].append(result)
+    for ours, theirs in left.values():
+        if ours and theirs:
+            yield min(ours, key=_badness), min(theirs, key=_badness)
+        else:
+            yield from ((result, None) for result in ours)
+            yield from ((None, result) for result in theirs)
+
+
 def _key(result: Result) -> _Key:
     return result["id"], result["backend"], result["transport"], result["survival"]
 
 
-def _known(results: Mapping[_Key, Result]) -> set[str]:
-    return {key[0] for key in results}
+def _badness(result: Result) -> int:
+    return ("error", "fail", "pass", "skip").index(result["verdict"])
+
+
+def _ids(document: Document) -> set[str]:
+    return {result["id"] for result in document["results"]}
 
 
 def _kind(

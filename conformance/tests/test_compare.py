@@ -105,6 +105,26 @@ def test_what_got_better_does_not_fail(tmp_path: Path) -> None:
     assert "nothing got worse, 1 fixed" in done.output
 
 
+def test_other_modes_of_another_peer_are_held_against_each_other() -> None:
+    new = run({"fifo.order filesystem": LOST})
+    for result in new["results"]:
+        result["survival"] = "reserve" if result["survival"] else ""
+
+    found = compare(run(), new)
+
+    (change,) = found.changes
+    assert (change.kind, change.of["id"], len(change.members)) == ("regressed", "fifo.order", 1)
+    assert found.alike == len(run()["results"]) - 1
+
+
+def test_an_interface_that_is_gone_is_worse() -> None:
+    old = run()
+    extra = {**old["results"][0], "backend": "bsd43"}
+    old["results"].append(extra)  # type: ignore[arg-type]
+
+    assert kinds(old, run()) == {"gone": [extra["id"]]}
+
+
 def test_a_result_that_was_due_and_is_gone_is_worse() -> None:
     assert kinds(run(), without(run(), "fifo.order")) == {"gone": ["fifo.order"]}
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -128,6 +129,20 @@ def test_each_refusal_says_what_came_and_what_was_due(
     (at,) = [number for number, line in enumerate(lines) if line.startswith(f"FAIL {step}")]
     assert fault in lines[at + 1]
     assert (done.return_value, lines[-1]) == (1, "refused")
+
+
+def test_a_real_run_of_a_part_is_refused_for_that_alone(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "conformance", "run", "--check", "fifo.order", "-n", "0", "-q"]
+    subprocess.run([*command, "--results", tmp_path / "run.json"], check=True, timeout=100)
+
+    done = again(tmp_path / "run.json")
+
+    wrong = [line[5:] for line in done.output.splitlines() if line.startswith("FAIL")]
+    assert wrong == [
+        "nothing was left out by choice",
+        "every MUST is there",
+        "every SHOULD and MAY is there",
+    ]
 
 
 def test_an_unfinished_file_is_refused(tmp_path: Path) -> None:
