@@ -110,7 +110,8 @@ class Recorder:
                 if requirement.of_platform and not self.platform_left_out
             },
         }
-        whole = [subject for subject, all_of_it in due.items() if ran >= all_of_it]
+        left_out = any(not ran >= all_of_it for all_of_it in due.values())
+        whole = [subject for subject, all_of_it in due.items() if all_of_it and ran >= all_of_it]
         chosen = {name: config.getoption(f"conformance_{name}") for name in _SELECTION}
         return model.document(
             version=__version__,
@@ -118,7 +119,7 @@ class Recorder:
             started=self._started.isoformat(timespec="seconds"),
             seconds=time.monotonic() - self._clock,
             argv=[str(argument) for argument in config.invocation_params.args],
-            selection={**chosen, "complete": whole == list(due), "complete_of": whole},
+            selection={**chosen, "complete": not left_out, "complete_of": whole},
             subject={**self.subject.hello, "command": list(self.subject.command)},
             environment=environment.record(),
             evidence=environment.evidence(self.subject.hello.get("system")),
