@@ -9,8 +9,11 @@ import getpass
 import hashlib
 import os
 import platform
+import shutil
+import signal
 import stat
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,17 +25,41 @@ if TYPE_CHECKING:
 
     Compiler = Callable[[Sequence[Path], str], Sequence[str]]
 
+CRATES = "/usr/share/cargo/registry"
+"""Where Debian's packages of crates put their sources."""
+
+
+DEADLINE = 600.0
+"""Seconds that a compiler may take; the slowest needs some twenty where nobody else works."""
+
 
 def cc(sources: Sequence[Path], output: str) -> Sequence[str]:
     """Give the command line of the system's C compiler."""
-    named = [str(source) for source in sources if source.suffix == ".c"]
-    return ("cc", "-std=c11", "-O1", "-pthread", "-o", output, *named)
+    return ("cc", "-std=c11", "-O1", "-pthread", "-o", output, *_named(sources, ".c"))
+
+
+def musl(sources: Sequence[Path], output: str) -> Sequence[str]:
+    """Give the command line of the C compiler with musl for its library, which goes into it."""
+    named = _named(sources, ".c")
+    about = ("-static", '-DNAME="c-musl"', '-DLIBRARY=", musl"')
+    return ("musl-gcc", "-std=c11", "-O1", "-pthread", *about, "-o", output, *named)
 
 
 def go(sources: Sequence[Path], output: str) -> Sequence[str]:
     """Give the command line of the Go compiler, for the folder of the sources."""
     del sources
     return ("go", "build", "-o", output, ".")
+
+
+def cargo(sources: Sequence[Path], output: str) -> Sequence[str]:
+    """Give the command line of cargo, with the crates that Debian has packaged and no others."""
+    del sources
+    build = (
+        "cargo build --quiet --offline --release --target-dir built"
+        """ --config 'source.crates-io.replace-with="debian"'"""
+        f""" --config 'source.debian.directory="{CRATES}"'"""
+    )
+    return ("sh", "-c", f'{build} && mv built/release/peer "$0"', output)
 
 
 def program(name: str, folder: str, suffix: str, compiler: Compiler) -> tuple[str, ...]:
@@ -52,20 +79,50 @@ def program(name: str, folder: str, suffix: str, compiler: Compiler) -> tuple[st
     return (str(kept),)
 
 
+def _named(sources: Sequence[Path], suffix: str) -> list[str]:
+    return [source.name for source in sources if source.suffix == suffix]
+
+
 def _compile(sources: Sequence[Path], compiler: Compiler, kept: Path) -> None:
     # Several processes may be at it at once: whole or not at all is what each finds.
     with tempfile.TemporaryDirectory(dir=kept.parent) as folder:
         output = os.path.join(folder, "program")
-        words = compiler(sources, output)
+        copies = os.path.join(folder, "sources")  # some compilers write beside them
+        os.mkdir(copies)
+        for source in sources:
+            shutil.copy(source, copies)
+        _run(compiler(sources, output), copies, kept.name)
         try:
-            done = subprocess.run(
-                list(words), capture_output=True, text=True, check=False, cwd=sources[0].parent
-            )
-        except OSError as error:
-            raise CannotStart(f"{words[0]} cannot be run: {error.strerror}") from error
-        if done.returncode:
-            raise CannotStart(f"{kept.name} cannot be compiled:\n{done.stderr or done.stdout}")
-        os.replace(output, kept)
+            os.replace(output, kept)
+        except OSError:  # a folder, as some compilers make, replaces no other
+            if not kept.exists():
+                raise
+
+
+def _run(words: Sequence[str], folder: str, name: str) -> None:
+    print(f"compiling {name}, once", file=sys.stderr)
+    try:
+        compiling = subprocess.Popen(
+            list(words),
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise CannotStart(f"{words[0]} cannot be run: {error.strerror}") from error
+    try:
+        said, _ = compiling.communicate(timeout=DEADLINE)
+    except subprocess.TimeoutExpired:
+        raise CannotStart(f"{name} was not compiled within {DEADLINE:.0f} s") from None
+    finally:
+        if compiling.poll() is None:
+            os.killpg(compiling.pid, signal.SIGKILL)
+            compiling.communicate()
+    if compiling.returncode:
+        raise CannotStart(f"{name} cannot be compiled:\n{said}")
 
 
 def _cache() -> Path:

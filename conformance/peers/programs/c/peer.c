@@ -10,6 +10,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#ifndef NAME
+#define NAME "c-cmsg"
+#endif
+#ifndef LIBRARY
+#define LIBRARY ""
+#endif
+
 static char unread[1 << 19]; /* bytes */
 static size_t length;
 static jmp_buf loop;
@@ -86,7 +93,7 @@ static void hello(void)
     for (i = 0; i < 2; i++)
         for (one = lists[i]; one->name; one++)
             used += (size_t)snprintf(names + used, sizeof names - used, ", \"%s\"", one->name);
-    answer("\"ok\": {\"protocol\": 1, \"name\": \"c-cmsg\", \"version\": \"1\", \"language\": \"C, %s\","
+    answer("\"ok\": {\"protocol\": 1, \"name\": \"" NAME "\", \"version\": \"1\", \"language\": \"C, %s" LIBRARY "\","
            " \"pid\": %ld, \"backends\": {}, \"survivals\": {}, \"ops\": [\"hello\"%s]}",
 #ifdef __VERSION__
            "compiler " __VERSION__,
