@@ -62,6 +62,11 @@ def cargo(sources: Sequence[Path], output: str) -> Sequence[str]:
     return ("sh", "-c", f'{build} && mv built/release/peer "$0"', output)
 
 
+def erlc(sources: Sequence[Path], output: str) -> Sequence[str]:
+    """Give the command line of the Erlang compiler, which makes a folder of modules."""
+    return ("sh", "-c", 'mkdir "$0" && erlc -o "$0" "$@"', output, *_named(sources, ".erl"))
+
+
 def program(name: str, folder: str, suffix: str, compiler: Compiler) -> tuple[str, ...]:
     """Give the command line of the program whose sources are in *folder*, compiled if need be.
 
