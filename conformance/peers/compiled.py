@@ -9,6 +9,7 @@ import getpass
 import hashlib
 import os
 import platform
+import shlex
 import shutil
 import signal
 import stat
@@ -31,6 +32,13 @@ CRATES = "/usr/share/cargo/registry"
 
 DEADLINE = 600.0
 """Seconds that a compiler may take; the slowest needs some twenty where nobody else works."""
+
+
+JUNIXSOCKET = "/usr/share/java/junixsocket-common.jar"
+"""Where Debian's package has it."""
+
+JAVA_INTERNALS = ("--add-exports", "java.base/jdk.internal.access=ALL-UNNAMED")
+"""What opens the numbers of file descriptors to a program: no other way leads to them."""
 
 
 def cc(sources: Sequence[Path], output: str) -> Sequence[str]:
@@ -65,6 +73,13 @@ def cargo(sources: Sequence[Path], output: str) -> Sequence[str]:
 def erlc(sources: Sequence[Path], output: str) -> Sequence[str]:
     """Give the command line of the Erlang compiler, which makes a folder of modules."""
     return ("sh", "-c", 'mkdir "$0" && erlc -o "$0" "$@"', output, *_named(sources, ".erl"))
+
+
+def javac(sources: Sequence[Path], output: str) -> Sequence[str]:
+    """Give the command line of the Java compiler: one archive, open from the start, of all."""
+    words = ("javac", "-d", "classes", "-cp", JUNIXSOCKET, *JAVA_INTERNALS)
+    make = f'{shlex.join(words)} "$@" && jar -c -f "$0" -C classes .'
+    return ("sh", "-c", make, output, *_named(sources, ".java"))
 
 
 def program(name: str, folder: str, suffix: str, compiler: Compiler) -> tuple[str, ...]:
