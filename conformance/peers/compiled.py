@@ -82,6 +82,11 @@ def javac(sources: Sequence[Path], output: str) -> Sequence[str]:
     return ("sh", "-c", make, output, *_named(sources, ".java"))
 
 
+def ghc(sources: Sequence[Path], output: str) -> Sequence[str]:
+    """Give the command line of the Haskell compiler."""
+    return ("ghc", "-v0", "-outputdir", "objects", "-o", output, *_named(sources, ".hs"))
+
+
 def program(name: str, folder: str, suffix: str, compiler: Compiler) -> tuple[str, ...]:
     """Give the command line of the program whose sources are in *folder*, compiled if need be.
 
