@@ -13,6 +13,7 @@ use POSIX ();
 use Socket qw(AF_UNIX SOCK_STREAM PF_UNSPEC);
 
 our %op;         # what each operation does with a request; it gives what stands behind "ok"
+our $idle = sub { };    # what is done before a request is waited for
 my %handle;      # of descriptors that Perl has had to make a file handle for
 my $unread = '';
 my $json = JSON::PP->new->canonical->allow_nonref;
@@ -76,6 +77,7 @@ sub answer {
 
 sub read_line {
     until ($unread =~ /\n/) {
+        $idle->();
         my $got = sysread STDIN, $unread, 65536, length $unread;
         next if !defined $got && ($!{EINTR} || $!{EAGAIN});
         return undef unless $got;
@@ -109,6 +111,13 @@ sub taken_handle {
     my $made = handle($fd);
     delete $handle{$fd};
     return $made;
+}
+
+# And for what is a handle already when it comes.
+sub keep_handle {
+    my ($made) = @_;
+    $handle{ fileno $made } = $made;
+    return fileno $made;
 }
 
 sub close_fd {
