@@ -112,11 +112,11 @@ sub receive_one {
 
 
 @pytest.mark.parametrize("name", COMPILED)
-def test_it_passes_a_descriptor_and_tells_a_full_table(name: str, tmp_path: Path) -> None:
+def test_it_keeps_the_order_and_loses_what_finds_no_slot(name: str, tmp_path: Path) -> None:
     if lack := SHIPPED[name].missing():
         pytest.skip(lack)
     results = tmp_path / "results.json"
-    words = ("--check", "fifo.order", "--check", "table.loss-is-not-silent")
+    words = ("--check", "fifo.order", "--check", "table.waits")
 
     said = command(
         "run", "--peer", name, *words, "--transport", "inherited", "-n", "0", "--results", results
@@ -125,7 +125,8 @@ def test_it_passes_a_descriptor_and_tells_a_full_table(name: str, tmp_path: Path
     document = model.read(results)
     verdicts = {one["id"]: one["verdict"] for one in document["results"]}
     assert verdicts["fifo.order"] == "pass", said.stdout
-    assert verdicts["table.loss-is-not-silent"] in {"pass", "fail", "skip"}
+    # Without prlimit(1) some cannot limit their table; none of them survives a full one.
+    assert verdicts["table.waits"] in {"fail", "skip"}, said.stdout
     assert document["subject"]["name"] == name
 
 

@@ -114,7 +114,8 @@ public final class Peer {
     }
 
     private static Map<String, ?> told(String kind, String name, Exception why) {
-        String message = why.getMessage() == null ? why.getClass().getSimpleName() : why.getMessage();
+        String said = why.getMessage();
+        String message = said == null || said.isEmpty() ? why.getClass().getSimpleName() + " without a word" : said;
         return Map.of("error", Map.of("class", kind, "name", name, "message", message));
     }
 
