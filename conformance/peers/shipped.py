@@ -7,6 +7,7 @@ nothing else of the suite minds.
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -35,8 +36,10 @@ class Shipped(NamedTuple):
     """A command that succeeds where all is installed; empty: Python alone is needed."""
     package: str = ""
     """What Debian calls what has to be installed."""
-    distribution: str = ""
+    pip: str = ""
     """What pip calls it, for the Python that runs the suite."""
+    cpan: str = ""
+    """What CPAN calls it, where Debian has not packaged it."""
 
     def missing(self) -> str | None:
         """Say what has to be installed, or None: it can be run."""
@@ -44,8 +47,16 @@ class Shipped(NamedTuple):
             return "it passes by Unix sockets"
         if not self.probe or _succeeds(self.probe):
             return None
-        by_pip = f"; or pip install {self.distribution}" if self.distribution else ""
-        return f"{self.passer} is not installed; Debian: apt-get install {self.package}{by_pip}"
+        ways = [
+            words + name
+            for words, name in (
+                ("Debian: apt-get install ", self.package),
+                ("pip install ", self.pip),
+                ("not in Debian: cpan ", self.cpan),
+            )
+            if name
+        ]
+        return f"{self.passer} is not installed; {'; or '.join(ways)}"
 
 
 def _succeeds(command: tuple[str, ...]) -> bool:
@@ -70,10 +81,39 @@ def _c() -> tuple[str, ...]:
     return compiled.program("c", os.path.join(PROGRAMS, "c"), ".c", compiled.cc)
 
 
+def _musl() -> tuple[str, ...]:
+    return compiled.program("c-musl", os.path.join(PROGRAMS, "c"), ".c", compiled.musl)
+
+
+def _rust() -> tuple[str, ...]:
+    return compiled.program("rust", os.path.join(PROGRAMS, "rust"), ".rs", compiled.cargo)
+
+
+def _erlang() -> tuple[str, ...]:
+    folder = os.path.join(PROGRAMS, "erlang")
+    (modules,) = compiled.program("erlang", folder, ".erl", compiled.erlc)
+    log = "[{handler, default, logger_std_h, #{config => #{type => standard_error}}}]"
+    start = ("erl", "-noinput", "-boot", "no_dot_erlang", "-kernel", "logger", log)
+    return (*start, "-pa", modules, "-s", "fd_peer", "main")
+
+
+def _java() -> tuple[str, ...]:
+    (archive,) = compiled.program("java", os.path.join(PROGRAMS, "java"), ".java", compiled.javac)
+    quick = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-XX:-UseContainerSupport")
+    opened = (*compiled.JAVA_INTERNALS, "--add-opens", "java.base/sun.nio.ch=ALL-UNNAMED")
+    native = f"-Djava.library.path={':'.join(_JNI)}"
+    return ("java", *quick, *opened, native, "-cp", f"{archive}:{compiled.JUNIXSOCKET}", "Peer")
+
+
+def _haskell() -> tuple[str, ...]:
+    return compiled.program("haskell", os.path.join(PROGRAMS, "haskell"), ".hs", compiled.ghc)
+
+
 def _go() -> tuple[str, ...]:
     return compiled.program("go", os.path.join(PROGRAMS, "go"), ".go", compiled.go)
 
 
+_JNI = ("/usr/lib/jni", f"/usr/lib/{platform.machine()}-linux-gnu/jni")
 _CPYTHON = "Python"
 _EXTENSIONS = "'FFI', 'pcntl', 'posix', 'sockets'"
 
@@ -163,6 +203,54 @@ SHIPPED: dict[str, Shipped] = {
         _imports("uvloop"),
         "python3-uvloop",
         "uvloop",
+    ),
+    "c-musl": Shipped(
+        "sendmsg(2), recvmsg(2), musl",
+        "C",
+        "nul",
+        _musl,
+        ("musl-gcc", "--version"),
+        "musl-tools gcc",
+    ),
+    "erlang": Shipped(
+        "socket:sendmsg, recvmsg",
+        "Erlang",
+        "nul",
+        _erlang,
+        ("sh", "-c", "command -v erlc && command -v erl"),
+        "erlang-base",
+    ),
+    "haskell": Shipped(
+        "Network.Socket: sendFd, recvFd",
+        "Haskell",
+        "nul",
+        _haskell,
+        ("ghc-pkg", "describe", "network"),
+        "ghc libghc-network-dev",
+    ),
+    "junixsocket": Shipped(
+        "junixsocket: AFUNIXSocketChannel",
+        "Java",
+        "nul",
+        _java,
+        ("sh", "-c", f"command -v javac && ls {compiled.JUNIXSOCKET}"),
+        "default-jdk-headless libjunixsocket-java",
+    ),
+    "anyevent-fdpasser": Shipped(
+        "AnyEvent::FDpasser",
+        "Perl",
+        "nul",
+        _script(("perl",), "perl", "anyevent-fdpasser.pl"),
+        ("perl", "-MAnyEvent::FDpasser", "-MJSON::PP", "-e1"),
+        cpan="AnyEvent::FDpasser",
+    ),
+    "rust-nix": Shipped(
+        "nix: sendmsg, recvmsg, ScmRights",
+        "Rust",
+        "nul",
+        _rust,
+        ("sh", "-c", f"cargo --version && ls -d {compiled.CRATES}/nix-0.26*"),
+        "cargo librust-nix-dev",
     ),
 }
 

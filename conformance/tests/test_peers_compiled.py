@@ -171,9 +171,7 @@ def test_what_debian_has_not_packaged_says_where_it_is(
 
     lack = SHIPPED["anyevent-fdpasser"].missing()
 
-    assert (
-        lack == "AnyEvent::FDpasser is not installed; not in Debian, CPAN: cpan AnyEvent::FDpasser"
-    )
+    assert lack == "AnyEvent::FDpasser is not installed; not in Debian: cpan AnyEvent::FDpasser"
 
 
 def _sleeper(sources: Sequence[Path], output: str) -> Sequence[str]:

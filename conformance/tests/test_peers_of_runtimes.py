@@ -170,4 +170,4 @@ def test_what_pip_has_is_named_too() -> None:
     assert lacking.missing() == (
         "a is not installed; Debian: apt-get install python3-a; or pip install a>=2"
     )
-    assert SHIPPED["anyio"].distribution == "anyio>=4.10"
+    assert SHIPPED["anyio"].pip == "anyio>=4.10"
