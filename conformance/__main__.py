@@ -5,8 +5,6 @@ from __future__ import annotations
 import inspect
 import json
 import os
-import shlex
-import shutil
 import sys
 import traceback
 from pathlib import Path
@@ -14,7 +12,7 @@ from typing import Any
 
 import click
 
-from . import __version__, entries, known, mutants, standard
+from . import __version__, entries, known, mutants, protocol_page, standard
 from .baseline.commands import baseline
 from .baseline.file import AUTO, NONE, path_of, shipped
 from .commands.compare import compare
@@ -25,8 +23,9 @@ from .facts import reference
 from .facts.command import facts
 from .harness.transports import TRANSPORTS
 from .pairs.command import pairs
+from .peers import levels
 from .peers.commands import check_peer, peers
-from .peers.shipped import SHIPPED
+from .peers.skeleton import new_peer
 from .report import listing, model, page
 from .report.progress import NORMAL, QUIET, VERBOSE
 from .report.screen import Screen
@@ -55,20 +54,10 @@ def cli() -> None:
     """Try what descriptor passing promises: on this system, or with a passer of your own."""
 
 
-def _peer(_: click.Context, __: click.Parameter, value: str) -> str:
-    try:
-        words = shlex.split(value)
-    except ValueError as error:
-        raise click.BadParameter(f"{value!r} is no command line: {error}") from None
-    known = f"known peers: {', '.join(SHIPPED)}; or a command"
-    if not words:
-        raise click.BadParameter(f"it is empty; {known}")
-    if value in SHIPPED:
-        if lack := SHIPPED[value].missing():
-            raise click.BadParameter(f"the peer {value} cannot be run here: {lack}")
-    elif shutil.which(words[0]) is None:
-        raise click.BadParameter(f"there is no peer and no program {words[0]!r}; {known}")
-    return value
+def _peer(_: click.Context, __: click.Parameter, value: str | None) -> str:
+    if value is not None and (refusal := levels.refusal(value)):
+        raise click.BadParameter(refusal)
+    return value or ""
 
 
 def _workers(_: click.Context, __: click.Parameter, value: str) -> int:
@@ -109,7 +98,22 @@ def _baseline(_: click.Context, __: click.Parameter, value: str) -> str:
     callback=_peer,
     metavar="NAME|COMMAND",
     show_default=True,
-    help="The passer under test.",
+    help="The passer under test: a name of `peers`, a command that speaks PROTOCOL.md, "
+    "module:factory (Python), or oneshot:COMMAND.",
+)
+@click.option(
+    "--peer-a",
+    callback=_peer,
+    metavar="NAME|COMMAND",
+    help="With --peer-b, in place of --peer: the two sides are different passers; this is peer A.",
+)
+@click.option("--peer-b", callback=_peer, metavar="NAME|COMMAND", help="Peer B, as --peer-a.")
+@click.option(
+    "--dialect",
+    default="auto",
+    metavar="auto|NAME",
+    show_default=True,
+    help="How a descriptor is announced on the channel; auto: as the peer usually does.",
 )
 @click.option(
     "--backend",
@@ -207,6 +211,10 @@ def run(*, quiet: bool, verbose: bool, **chosen: Any) -> int:
     """Run the checks, and say whether the peer keeps the promises on this system."""
     if quiet and verbose:
         raise click.UsageError("-q and -v contradict each other")
+    chosen_peer = click.get_current_context().get_parameter_source("peer")
+    pair = chosen["peer_a"], chosen["peer_b"]
+    if any(pair) and (not all(pair) or chosen_peer is click.core.ParameterSource.COMMANDLINE):
+        raise click.UsageError("--peer-a and --peer-b belong together, and stand for --peer")
     from . import run as engine  # pytest is imported for nothing else
 
     verbosity = QUIET if quiet else VERBOSE if verbose else NORMAL
@@ -246,13 +254,18 @@ def explain(id: str, *, plain: bool) -> None:  # noqa: A002
 @cli.command("catalogue")
 @click.option("--check", is_flag=True, help="Write nothing; exit 1 if a file is not up to date.")
 def catalogue_(*, check: bool) -> int:
-    """Write CATALOGUE.md from the checks, FACTS.md from the facts, MUTANTS.md from the mutants."""
+    """Write CATALOGUE.md from the checks, FACTS.md from the facts, MUTANTS.md from the mutants.
+
+    And the operations in PROTOCOL.md from its schema.
+    """
     status = 0
     requirements = page.render(entries.entries(), known.known(), mutants.by_check())
+    protocol = (_HERE / "PROTOCOL.md").read_text(encoding="utf-8")
     for name, due in (
         ("CATALOGUE.md", requirements),
         ("FACTS.md", reference.render(fact_entries())),
         ("MUTANTS.md", mutants.kill_matrix()),
+        ("PROTOCOL.md", protocol_page.renewed(protocol)),
     ):
         path = _HERE / name
         if path.exists() and path.read_text(encoding="utf-8") == due:
@@ -272,6 +285,7 @@ cli.add_command(compare)
 cli.add_command(facts)
 cli.add_command(matrix)
 cli.add_command(pairs)
+cli.add_command(new_peer)
 cli.add_command(peers)
 cli.add_command(repro)
 cli.add_command(submit)

@@ -6,6 +6,7 @@ touches nothing but the checks of this package, and starts a peer only when they
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from .harness.nursery import Nursery
+    from .harness.bench import Program
     from .requirement import Requirement
     from .selection import Selection
     from .subject import Subject, Variant
@@ -24,7 +25,7 @@ _CHECKS = _HERE / "checks"
 _NOT_CHECKS = (_HERE / "tests", _HERE / "mutants")
 _LEVELS = ("must", "should", "may")
 _SUBJECTS = ("each", "passer", "platform")
-_NURSERY = pytest.StashKey["Nursery"]()
+_NURSERIES = pytest.StashKey[dict[tuple[str, ...], Any]]()
 _SUBJECT = pytest.StashKey["Subject"]()
 _LEFT_OUT = pytest.StashKey[str]()
 _TRANSCRIPTS = pytest.StashKey[dict[str, list[str]]]()
@@ -34,6 +35,13 @@ pytest.register_assert_rewrite("conformance.checks")
 
 _OPTIONS: dict[str, dict[str, Any]] = {
     "peer": {"default": "fdpass", "metavar": "NAME|COMMAND", "help": "the peer under test"},
+    "peer-a": {"default": "", "metavar": "NAME|COMMAND", "help": "peer A, where B is another"},
+    "peer-b": {"default": "", "metavar": "NAME|COMMAND", "help": "peer B, with --peer-a"},
+    "dialect": {
+        "default": "auto",
+        "metavar": "auto|NAME",
+        "help": "how a descriptor is announced on the channel; auto: as the peer usually does",
+    },
     "backend": {
         "default": "each",
         "metavar": "each|auto|NAME",
@@ -100,8 +108,10 @@ def pytest_configure_node(node: Any) -> None:
     """Tell an xdist worker what the peer has said, so that all have the same variants."""
     if _SUBJECT in node.config.stash:
         subject = node.config.stash[_SUBJECT]
-        met = (list(subject.command), subject.hello, subject.survivals_of)
-        node.workerinput["conformance_subject"] = met
+        met = (subject, subject.other) if subject.other else (subject,)
+        node.workerinput["conformance_subject"] = [
+            (list(it.command), it.hello, it.survivals_of) for it in met
+        ]
         node.workerinput["conformance_launcher"] = _launcher(node.config)
 
 
@@ -115,7 +125,8 @@ def _subject(config: pytest.Config) -> Subject:
         met = getattr(config, "workerinput", {}).get("conformance_subject")
         needs_peer = _selects(config, "passer")
         if met:
-            subject = Subject(tuple(met[0]), *met[1:])
+            first, *others = (Subject(tuple(it[0]), *it[1:]) for it in met)
+            subject = replace(first, other=others[0]) if others else first
         else:
             subject = _met(config) if needs_peer else nobody()
         reason = left_out(simulated(), option("conformance_backend"), subject.hello.get("system"))
@@ -130,20 +141,35 @@ def _subject(config: pytest.Config) -> Subject:
 
 
 def _met(config: pytest.Config) -> Subject:
-    from .errors import CannotStart, Lacking, PassFailed, PeerFailed, RequestRefused
     from .harness.spawn import make_room
-    from .subject import command_of, meet
+    from .joint import joint
 
     make_room()
     option = config.getoption
-    try:
-        command = command_of(option("conformance_peer"), _launcher(config))
-        subject = meet(command, option("conformance_timeout_scale"))
-    except (CannotStart, Lacking, PassFailed, PeerFailed, RequestRefused) as error:
-        raise pytest.UsageError(f"--peer: {error}") from None
-    if refusal := subject.refusal(option("conformance_backend"), option("conformance_survival")):
+    pair = [option(f"conformance_{name}") for name in ("peer_a", "peer_b")]
+    if not any(pair):
+        subject = _met_one(config, "peer")
+    elif not all(pair) or option("conformance_peer") != _OPTIONS["peer"]["default"]:
+        raise pytest.UsageError("--peer-a and --peer-b belong together, and stand for --peer")
+    else:
+        subject = joint(_met_one(config, "peer-a"), _met_one(config, "peer-b"))
+    wanted = (option(f"conformance_{name}") for name in ("backend", "survival", "dialect"))
+    if refusal := subject.refusal(*wanted):
         raise pytest.UsageError(refusal)
     return subject
+
+
+def _met_one(config: pytest.Config, name: str) -> Subject:
+    """Meet the peer that the option of that name names."""
+    from .errors import CannotStart, Lacking, PassFailed, PeerFailed, RequestRefused
+    from .subject import command_of, meet
+
+    option = config.getoption
+    peer = option(f"conformance_{name.replace('-', '_')}")
+    try:
+        return meet(command_of(peer, _launcher(config)), option("conformance_timeout_scale"))
+    except (CannotStart, Lacking, PassFailed, PeerFailed, RequestRefused, ValueError) as error:
+        raise pytest.UsageError(f"--{name}: {error}") from None
 
 
 def _launcher(config: pytest.Config) -> str:
@@ -290,18 +316,25 @@ def _is_selected(item: pytest.Item, config: pytest.Config) -> bool:
 # -- how a check is run, and what came of it ------------------------------------------------------
 
 
-def _nursery(config: pytest.Config) -> Nursery | None:
-    """Give the nursery of this process; None if the peer program cannot fork."""
+def _program(config: pytest.Config, hello: dict[str, Any], command: tuple[str, ...]) -> Program:
+    """Give a peer program, with its nursery in this process if it can fork."""
+    from .harness.bench import Program
     from .harness.nursery import NEEDS, Nursery
 
+    if not NEEDS.issubset(hello["ops"]):
+        return Program(command)
+    nurseries = config.stash.setdefault(_NURSERIES, {})
+    if command not in nurseries:
+        nurseries[command] = Nursery(command, config.getoption("conformance_timeout_scale"))
+        config.add_cleanup(nurseries[command].close)
+    return Program(command, nurseries[command])
+
+
+def _programs(config: pytest.Config) -> list[Program]:
     subject = _subject(config)
-    if not NEEDS.issubset(subject.hello["ops"]):
-        return None
-    if _NURSERY not in config.stash:
-        nursery = Nursery(subject.command, config.getoption("conformance_timeout_scale"))
-        config.stash[_NURSERY] = nursery
-        config.add_cleanup(nursery.close)
-    return config.stash[_NURSERY]
+    hellos = subject.hello.get("peers", [subject.hello])
+    both = (subject, subject.other) if subject.other else (subject,)
+    return [_program(config, hello, it.command) for hello, it in zip(hellos, both, strict=True)]
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -346,20 +379,26 @@ def _try_passer(pyfuncitem: pytest.Function, requirement: Requirement) -> None:
     __tracebackhide__ = hidden
     option = pyfuncitem.config.getoption
     subject, variant = _subject(pyfuncitem.config), _variant(pyfuncitem)
-    if lack := subject.lack(requirement, variant.transport):
+    dialect = subject.dialect(option("conformance_dialect"))
+    if lack := subject.lack(requirement, variant.transport, dialect):
         pytest.skip(lack)
     if lack := subject.lack_of(variant.backend):
         name = variant.backend
         assert name not in _expected(pyfuncitem.config), f"{name} is expected here: {lack}"
         pytest.skip(f"{name}: {lack}")
+    program, *others = _programs(pyfuncitem.config)
     bench = Bench(
-        subject.command,
+        program.command,
         variant.transport,
+        other=others[0] if others else None,
         survival=variant.survival,
         backend=variant.backend,
         interface=subject.backend(variant.backend),
+        dialect=dialect,
+        both_batch=subject.both_batch,
+        chosen_dialect=subject.dialect_to_ask_for(option("conformance_dialect")),
         scale=option("conformance_timeout_scale"),
-        nursery=_nursery(pyfuncitem.config),
+        nursery=program.nursery,
     )
     try:
         pyfuncitem.obj(bench=bench)
@@ -403,5 +442,10 @@ def pytest_report_header(config: pytest.Config) -> str | None:
     if subject.is_nobody:
         return "conformance: the platform by itself, without a peer"
     backend = subject.backend(config.getoption("conformance_backend"))
-    about = " ".join(str(subject.hello[name]) for name in ("name", "version"))
-    return f"conformance: peer {about} ({subject.hello['language']}), backend {backend}"
+    who = [
+        f"{it['name']} {it['version']} ({it['language']})"
+        for it in subject.hello.get("peers", [subject.hello])
+    ]
+    if len(who) > 1:
+        return f"conformance: peer A {who[0]}, peer B {who[1]}, backend {backend}"
+    return f"conformance: peer {who[0]}, backend {backend}"

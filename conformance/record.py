@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 _SELECTION = (
     "peer",
+    "peer_a",
+    "peer_b",
+    "dialect",
     "subject",
     "backend",
     "expect",

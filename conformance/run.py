@@ -17,6 +17,7 @@ from . import __version__, entries, environment
 from .baseline.condition import of_the_run
 from .baseline.file import NONE, BadBaseline, chosen
 from .baseline.judging import judge
+from .harness.dialects import USUAL
 from .harness.transports import TRANSPORTS
 from .record import Recorder
 from .report import model, terminal
@@ -41,6 +42,9 @@ class Options:
     """What the command line asked for."""
 
     peer: str = "fdpass"
+    peer_a: str = ""
+    peer_b: str = ""
+    dialect: str = "auto"
     backend: str = "each"
     expect: Sequence[str] = ()
     transports: Sequence[str] = ()
@@ -85,6 +89,8 @@ def arguments(options: Options) -> list[str]:
         one_by_one = ["--dist", "load", "--maxschedchunk", "1"]
         words += one_by_one if options.fail_fast else ["--dist", "worksteal"]
     words += [f"--{name}={value}" for name, value in _single(options) if value]
+    if options.peer_a:
+        words += ["-o", f"junit_suite_name=conformance of {options.peer_a} with {options.peer_b}"]
     for name, values in (
         ("expect", options.expect),
         ("transport", options.transports),
@@ -99,6 +105,9 @@ def arguments(options: Options) -> list[str]:
 
 def _single(options: Options) -> Iterator[tuple[str, str]]:
     yield "peer", options.peer
+    yield "peer-a", options.peer_a
+    yield "peer-b", options.peer_b
+    yield "dialect", options.dialect
     yield "backend", options.backend
     yield "survival", options.survival
     yield "subject", options.subject
@@ -264,8 +273,14 @@ def _ways(subject: Subject, options: Options) -> dict[str, str]:
         if each_backend
         else subject.backend(options.backend),
         "transports": ", ".join(transports or TRANSPORTS),
+        "dialect": _dialect(subject, options),
         "survival": ", ".join(subject.all_survivals()) if each_survival else options.survival,
     }
+
+
+def _dialect(subject: Subject, options: Options) -> str:
+    dialect = subject.dialect(options.dialect)
+    return "" if dialect == USUAL else dialect
 
 
 def _check(nodeid: str) -> str:

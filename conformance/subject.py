@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from .errors import PeerFailed
+from .harness.dialects import SPOKEN, USUAL
 from .harness.patience import Patience
 from .harness.peer import start
 from .harness.transports import TRANSPORTS
-from .peers.shipped import SHIPPED
-from .peers.shipped import command_of as command_of_shipped
+from .peers.levels import IMPOSSIBLE
+from .peers.levels import command_of as command_of_peer
 from .requirement import PLATFORM
 
 if TYPE_CHECKING:
@@ -41,12 +42,13 @@ ON_THE_PLATFORM = Variant(PLATFORM, "", "")
 
 @dataclass(frozen=True)
 class Subject:
-    """A peer program that has answered hello."""
+    """A peer program that has answered hello; or two, of which *other* is peer B."""
 
     command: tuple[str, ...]
     hello: dict[str, Any]
     survivals_of: dict[str, dict[str, str | None]] = field(default_factory=dict)
     """Of every backend but the usual one, why a survival mode cannot be used with it, or None."""
+    other: Subject | None = None
 
     @property
     def name(self) -> str:
@@ -57,6 +59,26 @@ class Subject:
     def is_nobody(self) -> bool:
         """Whether there is no peer program, as only platform checks are run."""
         return not self.command
+
+    @property
+    def dialects(self) -> list[str]:
+        """The dialects that it speaks, the usual one first."""
+        return list(self.hello.get("dialects", [USUAL]))
+
+    def dialect(self, wanted: str) -> str:
+        """Name the dialect in use when *wanted*, or auto, is asked for."""
+        return wanted if wanted != "auto" else next(iter(self.dialects), USUAL)
+
+    def dialect_to_ask_for(self, wanted: str) -> str:
+        """Name the dialect that the peers have to be told, or auto: all speak it unasked."""
+        dialect = self.dialect(wanted)
+        usual = {it.get("dialects", [USUAL])[0] for it in self.hello.get("peers", [self.hello])}
+        return "auto" if usual == {dialect} else dialect
+
+    @property
+    def both_batch(self) -> bool:
+        """Whether two programs know of several descriptors in one message; always true of one."""
+        return all("send_many" in it["ops"] for it in self.hello.get("peers", []))
 
     def backends(self) -> list[str]:
         """Name the backends that work here, the usual one first; none if it knows of none."""
@@ -85,8 +107,14 @@ class Subject:
         named = [self.survivals(), *(self.survivals(name) for name in self.survivals_of)]
         return list(dict.fromkeys(mode for modes in named for mode in modes))
 
-    def refusal(self, backend: str, survival: str) -> str | None:
+    def refusal(self, backend: str, survival: str, dialect: str = "auto") -> str | None:
         """Say why the peer cannot be run like that, or None."""
+        if self.other and not self.dialects:
+            one, other = (" and ".join(it.get("dialects", [USUAL])) for it in self.hello["peers"])
+            return f"peer A speaks the dialect {one}, peer B {other}: none that both speak"
+        if dialect not in {"auto", *self.dialects}:
+            spoken = ", ".join(self.dialects)
+            return f"{self.name} does not speak the dialect {dialect!r}; it speaks: {spoken}"
         modes = self.survivals_of.get(backend, self.hello["survivals"])
         if backend == "each":  # a mode that works with one of them will do
             for of_another in self.survivals_of.values():
@@ -152,11 +180,20 @@ class Subject:
         modes = working if requirement.each_survival and working else ["auto"]
         return modes if first else modes[:1]
 
-    def lack(self, requirement: Requirement, transport: str) -> str | None:
+    def lack(self, requirement: Requirement, transport: str, dialect: str = USUAL) -> str | None:
         """Say what the peer does not offer of what a check needs, or None."""
+        if self.other and TRANSPORTS[transport].forks:
+            return f"over {transport} the second peer is a fork of the first, and these are two"
+        if self.other and "queued" in set(requirement.needs) - set(self.hello["peers"][0]["ops"]):
+            return "peer A, which sends, has no queued"
+        if reason := IMPOSSIBLE.get((self.hello.get("level", ""), requirement.id)):
+            return reason
+        if "recv_with_data" in requirement.needs and dialect in SPOKEN and dialect != USUAL:
+            return f"there are no bytes beside the descriptors in the dialect {dialect}"
         needed = {*requirement.needs, *TRANSPORTS[transport].needs}
         missing = sorted(needed - set(self.hello["ops"]))
-        return f"the peer has no {', '.join(missing)}" if missing else None
+        who = "neither peer has" if self.other else "the peer has no"
+        return f"{who} {', '.join(missing)}" if missing else None
 
 
 def nobody() -> Subject:
@@ -166,14 +203,13 @@ def nobody() -> Subject:
 
 
 def command_of(peer: str, launcher: str = "") -> tuple[str, ...]:
-    """Give the command line of a peer: the name of one that comes with the suite, or a command.
+    """Give the command line of a peer, as the command line of the suite names it.
 
     Raises:
         CannotStart: it comes with the suite, and what it needs is not installed.
 
     """
-    command = command_of_shipped(peer) if peer in SHIPPED else tuple(shlex.split(peer))
-    return (*shlex.split(launcher), *command)
+    return (*shlex.split(launcher), *command_of_peer(peer))
 
 
 def meet(command: tuple[str, ...], scale: float) -> Subject:

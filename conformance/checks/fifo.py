@@ -370,33 +370,37 @@ def test_data_beyond_the_channel(bench: Bench) -> None:
 
 @may("fifo.cut-in-two", _FIRST_OCTET, over="inherited")
 def test_cut_in_two(bench: Bench) -> None:
-    """Of a message for three that comes in two parts, all three arrive in order.
+    """All descriptors of a message that comes in two parts arrive, in order.
 
     So it looks when the sender's channel had room for a part of it: all descriptors come with the
-    first byte. A passer that only ever takes one with each message may refuse it.
+    first byte. In the usual dialect it is a message for three, and a passer that only ever takes
+    one with each message may refuse it.
     """
     player, raw = bench.join_raw(batch=3)
-    tokens = bench.tokens(4)
+    count, start, rest = raw.dialect.cut_in_two()
+    tokens = bench.tokens(count + 1)
 
-    raw.send_opened(b"\0", tokens[:3])
-    raw.send(b"\0\0")
-    raw.send_opened(b"\0", tokens[3:])
-    received = player.recv_all(4)
+    raw.send_opened(start, tokens[:count])
+    raw.send(rest)
+    raw.send_one(tokens[count])
+    received = player.recv_all(count + 1)
 
-    assert bench.order(received, tokens) == [0, 1, 2, 3], "another order than sent"
+    assert bench.order(received, tokens) == list(range(count + 1)), "another order than sent"
 
 
 @should("fifo.behind-credentials", "unix(7), SCM_CREDENTIALS beside SCM_RIGHTS", over="inherited")
 def test_behind_credentials(bench: Bench) -> None:
     """Descriptors are found behind the credentials that come with every message.
 
-    The system puts them into a control message of their own, before the one of the descriptors.
+    A socket that is adopted may have SO_PASSCRED set by whoever made it. The system then puts the
+    credentials into a control message of their own, before the one of the descriptors: with room
+    for nothing but descriptors these are cut off.
     """
     player, raw = bench.join_raw(credentials=True)
     tokens = bench.tokens(3)
 
     for token in tokens:
-        raw.send_opened(b"\0", [token])
+        raw.send_one(token)
     received = player.recv_all(3)
 
     assert bench.order(received, tokens) == [0, 1, 2], "another order than sent"

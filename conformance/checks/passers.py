@@ -242,7 +242,7 @@ def test_listener(bench: Bench) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listening:
         listening.bind(path)
         listening.listen()
-        raw.send(b"\0", [listening.fileno()])
+        raw.send(raw.dialect.one, [listening.fileno()])
 
     received = player.recv()
 

@@ -348,7 +348,7 @@ def test_accept_recovers(bench: Bench) -> None:
     """A connection that finds the table full is accepted when there is room."""
     one, other = bench.start({}, {})
     token, path = bench.token(), bench.path("endpoint")
-    listener = one.with_passer(one.peer.call("listen", path=path)["listener"])
+    listener = one.with_passer(one.ask("listen", path=path).answer()["listener"])
     one.limit(_LIMIT)
     one.fill(leave=0)
     connected = other.with_passer(other.ask("connect", path=path).answer()["passer"])
@@ -399,7 +399,7 @@ def test_byte_without_descriptor(bench: Bench) -> None:
     """A raw message that brings no descriptor is not taken for one that does."""
     player, raw = bench.join_raw()
 
-    raw.send(b"\0")
+    raw.send(raw.dialect.one)
 
     assert player.condition_of("recv") != "ok", "a descriptor was delivered, and none was sent"
 
@@ -412,12 +412,12 @@ def test_loss_is_told(bench: Bench) -> None:
     """
     player, raw = bench.join_raw()
     token = bench.token()
-    raw.send(b"\0")
+    raw.send(raw.dialect.one)
 
     with player.expects("lost"):
         player.recv()
 
-    raw.send_opened(b"\0", [token])
+    raw.send_one(token)
     assert token.is_written_by(player.recv()), "what arrived is not the descriptor that was sent"
 
 
@@ -431,7 +431,7 @@ def test_surplus_is_closed(bench: Bench) -> None:
     token = bench.token()
 
     for count in (2, 10):
-        raw.send_opened(b"\0", [token] * count)
+        raw.send_opened(raw.dialect.one, [token] * count)
         with suppress(PassFailed):
             player.recv().close()
     player.drop()
@@ -446,7 +446,7 @@ def test_flood(bench: Bench) -> None:
     token = bench.token()
 
     for _ in range(6):
-        raw.send_opened(b"\0", [token] * 100)
+        raw.send_opened(raw.dialect.one, [token] * 100)
     with suppress(PassFailed):
         player.recv().close()
     player.drop()
@@ -458,6 +458,7 @@ def test_flood(bench: Bench) -> None:
 def test_text_is_refused(bench: Bench) -> None:
     """Text, as of a client that came to the wrong place, is not taken for descriptors."""
     player, raw = bench.join_raw()
+    raw.dialect.needs_a_mark()
 
     raw.send(b"GET / HTTP/1.0\r\n\r\n")
 

@@ -7,10 +7,11 @@ import shutil
 import socket
 import tempfile
 import uuid
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import Lacking, hidden
 from .channels import SOCKETS
+from .dialects import USUAL, spoken
 from .held import Books
 from .patience import Patience
 from .peer import fork, start
@@ -38,6 +39,13 @@ def _short_folder() -> str | None:
     return None if len(os.fsencode(tempfile.gettempdir())) <= _LONGEST else "/tmp"  # noqa: S108
 
 
+class Program(NamedTuple):
+    """A peer program: how it is started, and where its forks come from if it can fork."""
+
+    command: Sequence[str]
+    nursery: Nursery | None = None
+
+
 class Bench:
     """The peers, tokens and files of one check, over one transport."""
 
@@ -46,19 +54,28 @@ class Bench:
         command: Sequence[str],
         transport: str = "inherited",
         *,
+        other: Program | None = None,
         survival: str = "auto",
         backend: str = "auto",
         interface: str = "none",
+        dialect: str = USUAL,
+        chosen_dialect: str = "auto",
+        both_batch: bool = True,
         scale: float = 1.0,
         nursery: Nursery | None = None,
     ) -> None:
+        """Make it for peers of one program; with an *other*, that is what peer B is of.
+
+        *both_batch*: whether they may be told to put several descriptors into one message.
+        """
+        self._both_batch = both_batch
         self.transport = transport
         self.survival = survival
         self.interface = interface
+        self.dialect = dialect
         self.patience = Patience(scale)
-        self._command = command
-        self._nursery = nursery
-        chosen = {"survival": survival, "backend": backend}
+        self._programs = [Program(command, nursery), *([other] if other else [])]
+        chosen = {"survival": survival, "backend": backend, "dialect": chosen_dialect}
         self._options = {name: value for name, value in chosen.items() if value != "auto"}
         self._folder = tempfile.mkdtemp(prefix="fdcp-", dir=_short_folder())
         self._paths = 0
@@ -71,6 +88,8 @@ class Bench:
 
     def join(self, **options: object) -> tuple[Player, Player]:
         """Join two peers in two processes, a passer each; *options*: batch, max_queued."""
+        if not self._both_batch:
+            options.pop("batch", None)
         return TRANSPORTS[self.transport].join(self, {**self._options, **options})
 
     def join_raw(self, *, credentials: bool = False, **options: object) -> tuple[Player, RawEnd]:
@@ -80,8 +99,9 @@ class Bench:
         """
         if self.interface not in SOCKETS:
             raise Lacking(f"raw messages are those of sockets, and {self.interface} uses none")
+        dialect = spoken(self.dialect)
         theirs, ours = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._raw_ends.append(RawEnd(ours, self.patience))
+        self._raw_ends.append(RawEnd(ours, self.patience, dialect))
         with theirs:
             if credentials:
                 if not hasattr(socket, "SO_PASSCRED"):
@@ -141,17 +161,22 @@ class Bench:
     def start(self, *given: Mapping[str, int]) -> list[Player]:
         """Start a peer process for each map of descriptors (borrowed); none: one without any."""
         peers = []
-        for descriptors in given or ({},):
-            peers.append(self._start_one(descriptors))
+        for number, descriptors in enumerate(given or ({},)):
+            program = self._programs[number % len(self._programs)]
+            peers.append(self._start_one(program, descriptors))
             self._books.append(Books(peers[-1], ()))
         return self._introduced(peers)
 
     def start_heirs(self) -> tuple[tuple[Player, str], tuple[Player, str]] | None:
-        """Start two peers, each with the name of the end it inherits; None if they cannot fork."""
-        if self._nursery is None:
+        """Start two peers, each with the name of the end it inherits.
+
+        None if they cannot be forks of the same process.
+        """
+        (_, nursery), *others = self._programs
+        if nursery is None or others:
             return None
         names = self._next_name(), self._next_name(1)
-        heirs = self._nursery.bear_heirs(names, self.patience, self.path, self.interface)
+        heirs = nursery.bear_heirs(names, self.patience, self.path, self.interface)
         self._books += [Books(peer, ()) for peer, _ in heirs]
         one, other = self._introduced([peer for peer, _ in heirs])
         return (one, heirs[0][1]), (other, heirs[1][1])
@@ -167,10 +192,10 @@ class Bench:
             players.append(Player(books, "", self._options, self._fork))
         return players
 
-    def _start_one(self, given: Mapping[str, int]) -> Peer:
-        if self._nursery is None or given:
-            return start(self._next_name(), self._command, self.patience, given)
-        return self._nursery.bear(self._next_name(), self.patience, self.path)
+    def _start_one(self, program: Program, given: Mapping[str, int]) -> Peer:
+        if program.nursery is None or given:
+            return start(self._next_name(), program.command, self.patience, given)
+        return program.nursery.bear(self._next_name(), self.patience, self.path)
 
     def _fork(self, parent: Player) -> Player:
         peer = fork(parent.peer, self._next_name(), self.patience, self.path)

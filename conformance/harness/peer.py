@@ -13,6 +13,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..errors import Lacking, PassFailed, PeerFailed, RequestRefused, hidden
+from .dialects import USUAL
 from .lines import Ended, Lines
 from .patience import WAIT, Patience
 from .spawn import Process, ending
@@ -67,7 +68,8 @@ class Pending:
         if "unsupported" in answer:
             if self.op in self._peer.ops:
                 self._peer.broke(f"it lists {self.op}, and answers unsupported")
-            raise Lacking(f"the peer has no {self.op}: {answer['unsupported'].get('reason')}")
+            reason = answer["unsupported"].get("reason")
+            raise Lacking(f"{self._peer.name} has no {self.op}: {reason}")
         error = answer["error"]
         if error.get("class") == "usage":
             raise RequestRefused(f"{self._peer.name}: {self.op}: {error.get('message')}")
@@ -93,6 +95,7 @@ class Peer:
         self.transcript: list[str] = []
         self.ops: frozenset[str] = parent.ops if parent else frozenset()
         self._kinds: Sequence[str] | None = None
+        self.dialects: tuple[str, ...] = parent.dialects if parent else (USUAL,)
         self.is_visible = False  # from outside, by its process id
         self._parent = parent
         # With peers of other checks: it must be killed alone.
@@ -178,6 +181,7 @@ class Peer:
             self.broke(f"it speaks protocol {about.get('protocol')!r}, expected 1")
         self.ops = frozenset(about["ops"])
         self._kinds = about.get("kinds")
+        self.dialects = tuple(about.get("dialects") or self.dialects)
         self.is_visible = about.get("pid") == self.pid  # not so behind some launchers
         return about
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 __tracebackhide__ = hidden
 
+_MAKING = frozenset({"listen", "accept", "connect"})
 _WAITING = frozenset({"recv", "recv_many", "recv_with_data", "flush", "accept", "connect"})
 
 
@@ -71,9 +72,12 @@ class Player:
 
     def ask(self, op: str, timeout: float | None = None, **fields: object) -> Pending:
         """Send a request about this passer; the answer can be waited for later."""
+        if op in _MAKING and "dialect" in self._options:
+            fields["dialect"] = self._options["dialect"]
         if op in _WAITING:
             fields["timeout"] = self.peer.patience.seconds(WITHIN if timeout is None else timeout)
-        return self.peer.ask(op, self.books.value_of, passer=self.passer, **fields)
+        of_whom = None if "listener" in fields else self.passer or None
+        return self.peer.ask(op, self.books.value_of, passer=of_whom, **fields)
 
     def send(self, held: Held, *, close: bool = False, data: bytes = b"") -> None:
         """Send one descriptor; with *close* the passer takes it over."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from .dialects import Dialect
     from .patience import Patience
     from .player import Openable
 
@@ -31,7 +32,8 @@ _PAUSE = 0.002  # seconds
 class RawEnd:
     """The end of a channel that the harness holds."""
 
-    def __init__(self, end: socket.socket, patience: Patience) -> None:
+    def __init__(self, end: socket.socket, patience: Patience, dialect: Dialect) -> None:
+        self.dialect = dialect
         self._socket = end
         self._patience = patience
         # Tried, and not polled for: on Linux a socket with room may not count as writable.
@@ -52,6 +54,10 @@ class RawEnd:
         finally:
             for fd in fds:
                 os.close(fd)
+
+    def send_one(self, thing: Openable) -> None:
+        """Open a token or a file for writing, and send it as the dialect has it."""
+        self.send_opened(self.dialect.one, [thing])
 
     def recv(self, size: int = 4096) -> tuple[bytes, list[int]]:
         """Receive at most *size* bytes of one message, and descriptors; the caller owns those."""

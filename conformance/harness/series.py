@@ -17,6 +17,7 @@ from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
 from ..errors import PassFailed, hidden
+from .patience import WITHIN
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,6 +38,7 @@ NO_ROOM = ("table-full", "timed-out")
 
 _FILES = 23  # no multiple of it is a size of messages that anybody uses
 _AT_ONCE = 8  # requests to receive that wait with the peer at the same time
+_PAUSE = 0.005  # seconds, before a slot is asked for again
 _PLACE = 4  # bytes of the number of a place; as many of a mark stand before it
 
 
@@ -105,13 +107,17 @@ class Series:
             AssertionError: one was lost, or never arrives.
 
         """
-        due = self.sent - self.arrived if count is None else count
-        while due > 0:
-            with receiver.peer.together():
-                asked = [receiver.ask("recv") for _ in range(min(due, _AT_ONCE))]
-            due -= len(asked)
-            for request in asked:
-                self._take(request.answer)
+        due = self.sent if count is None else self.arrived + count
+        while self.arrived < due:
+            before, deadline = self.arrived, receiver.peer.patience.deadline(WITHIN)
+            while self.arrived == before:
+                with receiver.peer.together():
+                    at_once = min(due - self.arrived, _AT_ONCE)
+                    asked = [receiver.ask("recv") for _ in range(at_once)]
+                for request in asked:
+                    self._take(request.answer, give_up=deadline.passed)
+                if self.arrived == before:
+                    receiver.peer.pump(_PAUSE)  # also sees it die
         if self.arrived == self.sent:
             self.all_handed_over()
 
@@ -146,14 +152,20 @@ class Series:
             AssertionError: one never arrives, and nobody says that it is lost.
 
         """
-        while self.arrived + self.lost < self.sent:
+        deadline = receiver.peer.patience.deadline(WITHIN)
+        while (before := self.arrived + self.lost) < self.sent:
             try:
-                self._take(receiver.recv)
+                self._take(receiver.recv, give_up=deadline.passed)
             except Lost as loss:
                 self.lost += loss.count
             self.close()
+            if self.arrived + self.lost > before:
+                deadline = receiver.peer.patience.deadline(WITHIN)
+            else:
+                receiver.peer.pump(_PAUSE)
 
-    def _take(self, receive: Callable[[], Held]) -> None:
+    def _take(self, receive: Callable[[], Held], *, give_up: bool = True) -> None:
+        """Receive one; unless it is to *give up*, one that waits for a slot goes on waiting."""
         try:
             held = receive()
         except PassFailed as failure:
@@ -162,6 +174,8 @@ class Series:
                 raise Lost(f"{number} was lost: {failure}", failure) from None
             if failure.condition not in NO_ROOM:
                 raise
+            if failure.condition == "table-full" and not give_up:
+                return  # it is not lost, and can be asked for again
             for request in self._requests:
                 if request.has_answer:
                     request.answer()  # why it was not sent says more

@@ -24,6 +24,8 @@ class Transport(NamedTuple):
 
     join: Join
     needs: tuple[str, ...]
+    forks: bool = False
+    """Whether the second peer is a fork of the first."""
 
 
 def by_fork(bench: Bench, options: dict[str, object]) -> tuple[Player, Player]:
@@ -68,7 +70,7 @@ def by_inheritance(bench: Bench, options: dict[str, object]) -> tuple[Player, Pl
 
 
 TRANSPORTS: dict[str, Transport] = {
-    "socketpair": Transport(by_fork, ("pair", "fork")),
+    "socketpair": Transport(by_fork, ("pair", "fork"), forks=True),
     "filesystem": Transport(by_path, ("listen", "accept", "connect")),
     "inherited": Transport(by_inheritance, ("adopt",)),
 }

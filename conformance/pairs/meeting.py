@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ..errors import PassFailed
+from ..harness.dialects import SPOKEN, USUAL
 from ..harness.patience import Patience
 from ..harness.raw import RawEnd
 from ..harness.tokens import Token
@@ -82,8 +83,8 @@ class PeerSends:
 
 
 def raw_end(end: socket.socket, scale: float) -> RawEnd:
-    """Give a raw end, which takes the socket over."""
-    return RawEnd(end, Patience(scale))
+    """Give a raw end, which takes the socket over; what is sent says its own bytes."""
+    return RawEnd(end, Patience(scale), SPOKEN[USUAL])
 
 
 class Meeting:

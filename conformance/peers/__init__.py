@@ -22,6 +22,16 @@ def python_command(module: str, *arguments: str, installed: bool = False) -> tup
     return (sys.executable, *(() if installed else ("-S",)), "-c", start)
 
 
+def whole_python_command(module: str, *arguments: str) -> tuple[str, ...]:
+    """Give the same with all that Python can import where the suite was started: a user's modules.
+
+    What is in the current directory, in PYTHONPATH, or installed beside the suite; in this order,
+    once our own module is there.
+    """
+    call = f"sys.path.insert(0, {os.getcwd()!r}); main({', '.join(map(repr, arguments))})"
+    return (sys.executable, "-c", _START.format(root=_ROOT, module=module, call=call))
+
+
 PEERS: dict[str, tuple[str, ...]] = {
     "fdpass": python_command("conformance.peers.reference"),
     "fdpass-ctypes": python_command("conformance.peers.without_sendmsg"),

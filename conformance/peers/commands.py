@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import shlex
 
 import click
 
 from ..acquaintance import Acquaintance
 from ..errors import CannotStart
 from ..report import model, passers
-from .shipped import PROGRAMS, SHIPPED, command_of
+from .levels import command_of
+from .shipped import PROGRAMS, SHIPPED
 
 
 @click.command("peers")
@@ -34,7 +34,7 @@ def peers(*, as_json: bool, results: tuple[str, ...]) -> None:
             "name": name,
             "passer": peer.passer,
             "language": peer.language,
-            "dialect": peer.dialect,
+            "dialects": list(peer.dialects),
             "found": lack is None,
             "missing": lack,
             "package": peer.package or None,
@@ -45,14 +45,17 @@ def peers(*, as_json: bool, results: tuple[str, ...]) -> None:
     if as_json:
         click.echo(json.dumps(listed, indent=1))
         return
-    for one in listed:
-        words = f"{one['name']:16} {one['language']:8} {one['dialect']:6}"
-        click.echo(f"{words} {one['missing'] or one['passer']}")
+    for name, peer in SHIPPED.items():
+        words = f"{name:16} {peer.language:8} {peer.dialects[0]:6}"
+        click.echo(f"{words} {peer.missing() or peer.passer}")
 
 
 def _write(results: tuple[str, ...]) -> None:
     documents = [model.read(path) for path in results]
-    rows = {name: (peer.passer, peer.language, peer.dialect) for name, peer in SHIPPED.items()}
+    rows = {
+        name: (peer.passer, peer.language, ", ".join(peer.dialects))
+        for name, peer in SHIPPED.items()
+    }
     path = os.path.join(os.path.dirname(PROGRAMS), "README.md")
     with open(path, "w", encoding="utf-8") as file:
         file.write(passers.page(documents, rows))
@@ -74,8 +77,7 @@ def check_peer(command: str, timeout_scale: float) -> int:
     Exit status: 0, it does; 1, it does not; 2, there is no such program.
     """
     try:
-        words = command_of(command) if command in SHIPPED else tuple(shlex.split(command))
-        talk = Acquaintance(words or ("",), timeout_scale)
+        talk = Acquaintance(command_of(command) or ("",), timeout_scale)
         faults = 0
         try:
             for finding in talk.findings():

@@ -33,6 +33,7 @@ class SocketPeer(Descriptors):
 
     name = ""
     version = sys.version.split()[0]
+    dialects = ("nul",)
 
     def pass_on(self, end: socket.socket, fd: int) -> None:
         """Send a descriptor, at once or not at all."""
@@ -78,6 +79,7 @@ class SocketPeer(Descriptors):
             "ops": self.operations(),
             "backends": {},
             "survivals": {},
+            "dialects": list(self.dialects),
         }
 
     def op_adopt(self, request: Request) -> object:

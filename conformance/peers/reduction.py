@@ -22,6 +22,7 @@ class ReductionPeer(SocketPeer):
     """The operations that two functions and a socket make."""
 
     name = "multiprocessing"
+    dialects = ("count",)
 
     def condition_of(self, error: Exception) -> str | None:
         """Name the condition that *error* stands for."""

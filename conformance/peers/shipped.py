@@ -28,8 +28,8 @@ class Shipped(NamedTuple):
 
     passer: str
     language: str
-    dialect: str
-    """What goes over the channel: nul, a NUL byte for each descriptor; count, their number."""
+    dialects: tuple[str, ...]
+    """How it announces descriptors on a channel, the usual way first; PROTOCOL.md, Dialects."""
     command: Callable[[], tuple[str, ...]]
     """Gives the command line; compiles the program first if that is to be done."""
     probe: tuple[str, ...] = ()
@@ -116,25 +116,28 @@ def _go() -> tuple[str, ...]:
 _JNI = ("/usr/lib/jni", f"/usr/lib/{platform.machine()}-linux-gnu/jni")
 _CPYTHON = "Python"
 _EXTENSIONS = "'FFI', 'pcntl', 'posix', 'sockets'"
+_NUL = ("nul",)
+_COUNT = ("count",)
+_OURS = ("nul", "count", "bang", "word0")
 
 SHIPPED: dict[str, Shipped] = {
-    "fdpass": Shipped("fdpass", _CPYTHON, "nul", _python("fdpass")),
-    "fdpass-ctypes": Shipped("fdpass, by ctypes", _CPYTHON, "nul", _python("fdpass-ctypes")),
-    "send-fds": Shipped("socket.send_fds, recv_fds", _CPYTHON, "nul", _python("send-fds")),
+    "fdpass": Shipped("fdpass", _CPYTHON, _OURS, _python("fdpass")),
+    "fdpass-ctypes": Shipped("fdpass, by ctypes", _CPYTHON, _OURS, _python("fdpass-ctypes")),
+    "send-fds": Shipped("socket.send_fds, recv_fds", _CPYTHON, _NUL, _python("send-fds")),
     "multiprocessing": Shipped(
-        "multiprocessing.reduction.sendfds, recvfds", _CPYTHON, "count", _python("multiprocessing")
+        "multiprocessing.reduction.sendfds, recvfds", _CPYTHON, _COUNT, _python("multiprocessing")
     ),
     "multiprocessing-handle": Shipped(
         "multiprocessing.reduction.send_handle, recv_handle",
         _CPYTHON,
-        "count",
+        _COUNT,
         _python("multiprocessing-handle"),
     ),
-    "c-cmsg": Shipped("sendmsg(2), recvmsg(2)", "C", "nul", _c, ("cc", "--version"), "gcc"),
+    "c-cmsg": Shipped("sendmsg(2), recvmsg(2)", "C", _NUL, _c, ("cc", "--version"), "gcc"),
     "io-fdpass": Shipped(
         "IO::FDPass",
         "Perl",
-        "nul",
+        _NUL,
         _script(("perl",), "perl", "io-fdpass.pl"),
         ("perl", "-MIO::FDPass", "-MJSON::PP", "-e1"),
         "libio-fdpass-perl",
@@ -142,7 +145,7 @@ SHIPPED: dict[str, Shipped] = {
     "socket-msghdr": Shipped(
         "Socket::MsgHdr",
         "Perl",
-        "nul",
+        _NUL,
         _script(("perl",), "perl", "socket-msghdr.pl"),
         ("perl", "-MSocket::MsgHdr", "-MJSON::PP", "-e1"),
         "libsocket-msghdr-perl",
@@ -150,18 +153,18 @@ SHIPPED: dict[str, Shipped] = {
     "ruby": Shipped(
         "UNIXSocket#send_io, recv_io",
         "Ruby",
-        "nul",
+        _NUL,
         _script(("ruby", "--disable-gems"), "ruby", "send-io.rb"),
         ("ruby", "--disable-gems", "-rsocket", "-rjson", "-e1"),
         "ruby",
     ),
     "go": Shipped(
-        "net.UnixConn.WriteMsgUnix, ReadMsgUnix", "Go", "nul", _go, ("go", "version"), "golang-go"
+        "net.UnixConn.WriteMsgUnix, ReadMsgUnix", "Go", _NUL, _go, ("go", "version"), "golang-go"
     ),
     "node": Shipped(
         "child_process send(message, handle)",
         "Node.js",
-        "jsonl",
+        ("jsonl",),
         _script(("node", "--expose-internals", "--no-warnings"), "node", "peer.js"),
         ("node", "--expose-internals", "-e", "require('internal/child_process').setupChannel"),
         "nodejs",
@@ -169,7 +172,7 @@ SHIPPED: dict[str, Shipped] = {
     "php": Shipped(
         "socket_sendmsg, socket_recvmsg",
         "PHP",
-        "nul",
+        _NUL,
         _script(("php", "-d", "display_errors=stderr"), "php", "peer.php"),
         ("php", "-r", f"exit(array_diff([{_EXTENSIONS}], get_loaded_extensions()) ? 1 : 0);"),
         "php-cli",
@@ -177,19 +180,19 @@ SHIPPED: dict[str, Shipped] = {
     "anyio": Shipped(
         "anyio.abc.UNIXSocketStream.send_fds, receive_fds",
         _CPYTHON,
-        "nul",
+        _NUL,
         _python("anyio"),
         _imports("anyio.abc", "UNIXSocketStream.from_socket"),
         "python3-anyio",
         "anyio>=4.10",
     ),
     "asyncio": Shipped(
-        "socket.send_fds, recv_fds under asyncio", _CPYTHON, "nul", _python("asyncio")
+        "socket.send_fds, recv_fds under asyncio", _CPYTHON, _NUL, _python("asyncio")
     ),
     "twisted": Shipped(
         "IUNIXTransport.sendFileDescriptor, IFileDescriptorReceiver",
         _CPYTHON,
-        "nul",
+        _NUL,
         _python("twisted"),
         _imports("twisted.internet.unix"),
         "python3-twisted",
@@ -198,7 +201,7 @@ SHIPPED: dict[str, Shipped] = {
     "uvloop": Shipped(
         "socket.send_fds, recv_fds under uvloop",
         _CPYTHON,
-        "nul",
+        _NUL,
         _python("uvloop"),
         _imports("uvloop"),
         "python3-uvloop",
@@ -207,7 +210,7 @@ SHIPPED: dict[str, Shipped] = {
     "c-musl": Shipped(
         "sendmsg(2), recvmsg(2), musl",
         "C",
-        "nul",
+        _NUL,
         _musl,
         ("musl-gcc", "--version"),
         "musl-tools gcc",
@@ -215,7 +218,7 @@ SHIPPED: dict[str, Shipped] = {
     "erlang": Shipped(
         "socket:sendmsg, recvmsg",
         "Erlang",
-        "nul",
+        _NUL,
         _erlang,
         ("sh", "-c", "command -v erlc && command -v erl"),
         "erlang-base",
@@ -223,7 +226,7 @@ SHIPPED: dict[str, Shipped] = {
     "haskell": Shipped(
         "Network.Socket: sendFd, recvFd",
         "Haskell",
-        "nul",
+        _NUL,
         _haskell,
         ("ghc-pkg", "describe", "network"),
         "ghc libghc-network-dev",
@@ -231,7 +234,7 @@ SHIPPED: dict[str, Shipped] = {
     "junixsocket": Shipped(
         "junixsocket: AFUNIXSocketChannel",
         "Java",
-        "nul",
+        _NUL,
         _java,
         ("sh", "-c", f"command -v javac && ls {compiled.JUNIXSOCKET}"),
         "default-jdk-headless libjunixsocket-java",
@@ -239,7 +242,7 @@ SHIPPED: dict[str, Shipped] = {
     "anyevent-fdpasser": Shipped(
         "AnyEvent::FDpasser",
         "Perl",
-        "nul",
+        _NUL,
         _script(("perl",), "perl", "anyevent-fdpasser.pl"),
         ("perl", "-MAnyEvent::FDpasser", "-MJSON::PP", "-e1"),
         cpan="AnyEvent::FDpasser",
@@ -247,7 +250,7 @@ SHIPPED: dict[str, Shipped] = {
     "rust-nix": Shipped(
         "nix: sendmsg, recvmsg, ScmRights",
         "Rust",
-        "nul",
+        _NUL,
         _rust,
         ("sh", "-c", f"cargo --version && ls -d {compiled.CRATES}/nix-0.26*"),
         "cargo librust-nix-dev",

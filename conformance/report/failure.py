@@ -63,6 +63,17 @@ def way(result: Result, among: Sequence[Result]) -> str:
     return f"{result['backend']} {result['transport']}" if several else result["transport"]
 
 
+_OPTIONS = (
+    ("peer", "fdpass"),
+    ("peer_a", ""),
+    ("peer_b", ""),
+    ("dialect", "auto"),
+    ("backend", "each"),
+    ("launcher", ""),
+)
+"""The options that are repeated, each with its default."""
+
+
 def again(result: Result, selection: Mapping[str, Any]) -> list[str]:
     """Give the words of the one command that repeats just this check in this variant."""
     words = ["python", "-m", "conformance", "run", "--check", result["id"]]
@@ -72,10 +83,10 @@ def again(result: Result, selection: Mapping[str, Any]) -> list[str]:
         words += ["--survival", result["survival"]]
     if result["backend"] not in {"", "none"} and selection.get("backend") == "each":
         words += ["--backend", result["backend"]]
-    for option, usual in (("peer", "fdpass"), ("backend", "each"), ("launcher", "")):
+    for option, usual in _OPTIONS:
         chosen = selection.get(option)
         if chosen and chosen != usual and (of_passer or option == "launcher"):
-            words += [f"--{option}", str(chosen)]
+            words += [f"--{option.replace('_', '-')}", str(chosen)]
     scale = selection.get("timeout_scale")
     if scale and scale != 1:
         words += ["--timeout-scale", f"{scale:g}"]

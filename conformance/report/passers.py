@@ -30,7 +30,7 @@ _WENT_WRONG = ("fail", "error")
 
 
 def page(documents: Sequence[Document], shipped: Mapping[str, tuple[str, str, str]]) -> str:
-    """Give the page; *shipped* has the passer, the language and the dialect of each name."""
+    """Give the page; *shipped* has the passer, the language and the dialects of each name."""
     names = list(shipped)
     chosen = [one for one in documents if _name(one) in shipped]
     chosen.sort(key=lambda document: names.index(_name(document)))

@@ -93,13 +93,17 @@ def header(
 def _peer(subject: Mapping[str, Any], selection: Mapping[str, Any]) -> str:
     if subject.get("name") == model.PLATFORM:
         return "none: the checks make the system calls themselves"
-    words = " ".join(str(subject.get(key, "")) for key in ("name", "version")).strip()
+    both = [_named(one) for one in subject.get("peers", [])]
+    words = f"A: {both[0]}; B: {both[1]}" if both else _named(subject)
     words = words or str(selection.get("peer", "?"))
-    if subject.get("language"):
-        words += f" ({subject['language']})"
     if selection.get("launcher"):
         words += f", run by {selection['launcher']}"
     return words
+
+
+def _named(subject: Mapping[str, Any]) -> str:
+    words = " ".join(str(subject.get(key, "")) for key in ("name", "version")).strip()
+    return f"{words} ({subject['language']})" if subject.get("language") else words
 
 
 def _system(environment: Mapping[str, Any]) -> str:

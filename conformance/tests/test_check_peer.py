@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
 from click.testing import CliRunner
 
 from conformance.__main__ import cli
+from conformance.acquaintance import Acquaintance
+from conformance.peers.shipped import command_of
+from conformance.protocol import operations
 
 from .test_main import peer
 
@@ -58,6 +62,62 @@ _GUESSES_THE_PASSER = """
     def op_recv(self, request):
         return {{"fd": 1}}
 """
+_LISTS_WHAT_IT_LACKS = """
+    op_seek = op_listen = None
+
+    def operations(self):
+        return sorted({{*super().operations(), {listed!r}}})
+"""
+_ANOTHER_SHAPE = """
+    def op_{op}(self, request):
+        return {ok!r}
+"""
+_A_BARE_ERROR = """
+    def op_recv(self, request):
+        from conformance.peers.session import Forked
+        if request.get("timeout") != 0.05:
+            return super().op_recv(request)
+        error = '"error": {{"class": "passer", "name": "timed-out"}}'
+        os.write(1, ('{{"id": "' + request["id"] + '", ' + error + '}}\\n').encode())
+        raise Forked  # which is not answered again
+"""
+_FORGETS = """
+    def op_{op}(self, request):
+        super().op_{op}(request)
+        return {{}}
+"""
+_KEEPS_WHAT_IT_TAKES_OVER = """
+    def op_send(self, request):
+        request.pop("close", None)
+        return super().op_send(request)
+"""
+_MINDS_FIELDS = """
+    def op_flush(self, request):
+        if set(request) - {{"id", "op", "passer", "timeout"}}:
+            raise BadRequest("what is that?")
+        return super().op_flush(request)
+"""
+_LIES_ABOUT_FLAGS = """
+    def op_flags(self, request):
+        return {{**super().op_flags(request), "append": False}}
+"""
+_SWALLOWS_BYTES = """
+    def op_recv_with_data(self, request):
+        return {{**super().op_recv_with_data(request), "hex": ""}}
+"""
+_FAILS_TO_FREE = """
+    def op_free(self, request):
+        return {{"freed": 0}}
+"""
+_MUTE_IN_A_DIALECT = """
+    def op_hello(self, request):
+        return {{**super().op_hello(request), "dialects": ["nul", "smoke"]}}
+
+    def op_adopt(self, request):
+        if request.pop("dialect", "nul") == "smoke":
+            raise BlockingIOError("no fire")
+        return super().op_adopt(request)
+"""
 _STAYS = """
     def reap(self):
         signal.pause()
@@ -91,17 +151,39 @@ def test_the_reference_peer_speaks_the_protocol() -> None:
             {"said": b'{"id": "zz", "ok": {}}\n'},
             "the id 'zz' waits for an answer; due: '",
         ),
-        (_LACKS_AN_OPERATION, {}, "ops of hello lack flush; due: all of"),
+        (_LACKS_AN_OPERATION, {}, "came: ops that lack flush; due: all of"),
         (_SAYS_YES, {}, "does not refuse the unknown operation"),
         (_ANOTHER_PID, {}, "came: the pid 1; due: "),
-        (_NO_NUMBER, {}, "due: the number of a descriptor"),
+        (_NO_NUMBER, {}, ": fd: expected integer, received '"),
         (_SENDS_ANOTHER, {}, "due: the eight bytes that were written"),
         (_SENDS_NOTHING, {}, "recv: timed-out"),
         (_CLOSES_NOTHING, {}, "close: came: ok {}; due: an error"),
         (_NO_SUCH_ERROR, {}, "there is no such error; due: one of ["),
         (_GUESSES_THE_PASSER, {}, "due: an error of class usage"),
+        (_LISTS_WHAT_IT_LACKS, {"listed": "seek"}, "lists seek, and answers unsupported"),
+        (_LISTS_WHAT_IT_LACKS, {"listed": "listen"}, "lists listen, and answers unsupported"),
+        (_LISTS_WHAT_IT_LACKS, {"listed": "juggle"}, "ops with juggle; due: those that PROTOCOL"),
+        (
+            _ANOTHER_SHAPE,
+            {"op": "queued", "ok": {"queued": "none"}},
+            "queued: expected integer, received 'none' (PROTOCOL.md, queued)",
+        ),
+        (_ANOTHER_SHAPE, {"op": "table", "ok": {"fds": [0, "1"]}}, "fds[1]: expected integer"),
+        (_ANOTHER_SHAPE, {"op": "queued", "ok": {"queued": -1}}, "expected at least 0, received"),
+        (_ANOTHER_SHAPE, {"op": "pair", "ok": {"passers": ["p1"]}}, "due: two new words"),
+        (_ANOTHER_SHAPE, {"op": "recv_many", "ok": {"fds": []}}, "due: timed-out or would-block"),
+        (_FORGETS, {"op": "flags"}, "'nonblocking' is missing (PROTOCOL.md, flags)"),
+        (_FORGETS, {"op": "open"}, "'fd' is missing (PROTOCOL.md, open)"),
+        (_A_BARE_ERROR, {}, "'message' is missing (PROTOCOL.md, Errors)"),
+        (_KEEPS_WHAT_IT_TAKES_OVER, {}, "close: came: ok {}; due: os"),
+        (_MINDS_FIELDS, {}, "flush: came: peer A: flush: what is that?; due: ok"),
+        (_LIES_ABOUT_FLAGS, {}, "flags: came: append False; due: True"),
+        (_SWALLOWS_BYTES, {}, "recv_with_data: came: hex ''; due: '626573696465'"),
+        (_FAILS_TO_FREE, {}, "free: came: freed 0; due: 1"),
+        (_MUTE_IN_A_DIALECT, {}, "adopt: came: peer A: adopt: would-block"),
         (_STAYS, {}, "it does not end, although its input has"),
         (_FAILS_AT_THE_END, {}, "exit status 3, expected 0"),
+        (_FAILS_AT_THE_END, {}, "wait: came: status 3; due: 0, as its input has ended"),
     ],
 )
 def test_a_lie_is_found(tmp_path: Path, change: str, words: dict[str, object], told: str) -> None:
@@ -110,6 +192,23 @@ def test_a_lie_is_found(tmp_path: Path, change: str, words: dict[str, object], t
     assert status == 1
     assert told in said
     assert "what was said last" in said
+
+
+def test_every_operation_is_tried() -> None:
+    talk = Acquaintance(command_of("fdpass"), scale=2)
+    try:
+        faults = [finding for finding in talk.findings() if finding.fault]
+        asked = {
+            json.loads(line.partition("> ")[2])["op"]
+            for peer in talk.peers
+            for line in peer.transcript
+            if "> {" in line
+        }
+    finally:
+        talk.close()
+
+    assert faults == []
+    assert operations().keys() <= asked
 
 
 def test_what_speaks_before_it_is_asked_is_found(tmp_path: Path) -> None:

@@ -225,7 +225,7 @@ def test_what_is_listed_must_be_there(scripted: Callable[..., Peer]) -> None:
 
     with pytest.raises(PeerFailed, match="lists recv, and answers unsupported"):
         peer.call("recv")
-    with pytest.raises(Lacking, match="the peer has no send: tired"):
+    with pytest.raises(Lacking, match="peer A has no send: tired"):
         scripted(f'{{"id": it["id"], {unsupported}}}').call("send")
 
 

@@ -165,7 +165,7 @@ def test_php_keeps_a_socket_as_one(benches: Benches) -> None:
 
 
 def test_what_pip_has_is_named_too() -> None:
-    lacking = Shipped("a", "Python", "nul", tuple, ("no-such-program",), "python3-a", "a>=2")
+    lacking = Shipped("a", "Python", ("nul",), tuple, ("no-such-program",), "python3-a", "a>=2")
 
     assert lacking.missing() == (
         "a is not installed; Debian: apt-get install python3-a; or pip install a>=2"

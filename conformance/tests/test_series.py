@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -8,6 +9,8 @@ from conformance.errors import PassFailed
 from conformance.harness.bench import Bench
 from conformance.harness.series import Lost, NoRoom, Series
 from conformance.peers import PEERS
+
+from .test_bench import FAULTY, ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -105,3 +108,43 @@ def test_a_loss_that_is_told_is_a_failure_or_is_counted(bench: Bench) -> None:
     series.receive_what_is_not_lost(player)
 
     assert (series.arrived, series.lost) == (0, 1)
+
+
+# Every third receive finds a slot; what waits is not lost.
+_THIRD_TIME = """tries = 0
+    def op_recv(self, it):
+        import fdpass
+        self.tries += 1
+        if self.tries % 3:
+            raise fdpass.TableFull("no slot")
+        return super().op_recv(it)"""
+
+
+@pytest.fixture
+def crowded() -> Iterator[Bench]:
+    code = FAULTY.format(root=ROOT, body=_THIRD_TIME)
+    bench = Bench((sys.executable, "-S", "-c", code), scale=0.2)
+    yield bench
+    bench.close()
+
+
+def test_a_full_table_is_asked_again(crowded: Bench) -> None:
+    first, second = crowded.join()
+    series = Series(crowded, first)
+    series.send(12)
+
+    series.receive(second, 10)
+    series.receive_what_is_not_lost(second)
+
+    assert (series.arrived, series.lost, series.wrong()) == (12, 0, "")
+
+
+def test_a_table_that_stays_full_has_its_time(crowded: Bench) -> None:
+    first, second = crowded.join()
+    series = Series(crowded, first)
+    series.draw(1)
+
+    with pytest.raises(NoRoom, match="descriptor 1 of 1 never arrived"):
+        series.receive(second)
+    with pytest.raises(NoRoom, match="descriptor 1 of 1 never arrived"):
+        series.receive_what_is_not_lost(second)

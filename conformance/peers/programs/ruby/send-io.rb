@@ -1,8 +1,8 @@
 # The peer program of Ruby's UNIXSocket#send_io and recv_io.
 # Both wait by themselves where a channel is full or empty, so there is no recv_nowait.
-require "json"
 require "socket"
 require_relative "descriptors"
+require_relative "session"
 
 class SendIO < Descriptors
   def initialize
@@ -75,37 +75,4 @@ class SendIO < Descriptors
   end
 end
 
-# The outcome of an operation, as an answer has it.
-def outcome(peer, it)
-  return { unsupported: { reason: "unknown operation" } } unless peer.respond_to?("op_#{it["op"]}")
-
-  { ok: peer.public_send("op_#{it["op"]}", it) }
-rescue Refused => e
-  { error: { class: "usage", name: "usage", message: e.message } }
-rescue Failed => e
-  { error: { class: "passer", name: e.condition, message: e.message } }
-rescue IOError => e
-  { error: { class: "passer", name: "closed", message: e.message } }
-rescue SystemCallError => e
-  name = { "Errno::EAGAIN" => "would-block", "Errno::EPIPE" => "peer-reset",
-           "Errno::ECONNRESET" => "peer-reset" }[e.class.name]
-  { error: { class: name ? "passer" : "os", name: name || "os", message: e.message,
-             errno: e.class.name.split("::").last } }
-end
-
-# What the runtime opens for threads and timers is to be open before anything is counted.
-Thread.new { sleep 0.001 }.join
-peer = SendIO.new
-unread = +""
-loop do
-  until (line = unread.slice!(/\A[^\n]*\n/))
-    begin
-      unread << $stdin.sysread(65_536)
-    rescue EOFError
-      exit!(0)
-    end
-  end
-  it = JSON.parse(line)
-  said = JSON.generate({ id: it["id"], **outcome(peer, it) }) << "\n"
-  said = said.byteslice($stdout.syswrite(said)..) until said.empty?
-end
+answer_all(SendIO.new)

@@ -1,0 +1,1 @@
+"""Peers to begin with: each is whole, and small enough to be read in a minute."""
