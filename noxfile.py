@@ -147,6 +147,13 @@ def interop(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def bundle(session: nox.Session) -> None:
+    """The suite as one file, dist/fdpass-conformance.pyz, that needs Python and nothing else."""
+    session.install("pip")
+    session.run("python", "ci/bundle.py", *session.posargs)
+
+
+@nox.session(default=False)
 def build(session: nox.Session) -> None:
     """An sdist and a wheel in dist/."""
     session.install("build")
