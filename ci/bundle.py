@@ -5,7 +5,8 @@ Python, for CPython 3.10 to 3.14 and PyPy at once; beside it is its sha256. What
 is pinned in ci/bundle.txt by version and hash; these wheels are kept in out/bundle, and used again.
 
 The same sources make the same bytes, in whatever folder and by whom: names are sorted, times fixed.
-(Of compression they are the same by the same zlib.) Exit status: 0 it is made, 1 it is not.
+(Of compression they are the same by the same zlib.)
+Exit status: 0 it is made, 1 it is not, 3 it cannot be: a wheel is not here, nor to be fetched.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ DEADLINE = 600  # seconds, for any one program
 
 OURS = ("conformance", "fdpass")
 LEFT_OUT = {"tests", "__pycache__"}
+# Of Pygments' 250 lexers those that pytest and the suite highlight with: the rest is 4 of 11 MB.
+UNUSED = re.compile(r"pygments/lexers/(?!(__init__|_mapping|c_cpp|diff|python)\.py)")
 NATIVE = {".so", ".pyd", ".dll", ".dylib"}
 # No wheel for one platform, not even where there is one for this.
 PURE = ("--only-binary=:all:", "--platform=any", "--implementation=py", "--abi=none")
@@ -48,7 +51,11 @@ print(__version__, sha256([requirement.entry() for requirement, _ in catalogue()
 
 
 class CannotBundle(Exception):
-    """Something is missing, or is not what may be inside."""
+    """Something is not what may be inside."""
+
+
+class CannotFetch(Exception):
+    """There is no pip here, or it reaches nothing."""
 
 
 def pins() -> dict[str, str]:
@@ -81,7 +88,7 @@ def fetch(folder: Path, *what: str) -> None:
     pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet")
     words = (*pip, "--no-deps", *PURE, f"--python-version={OLDEST}", "--dest", str(folder), *what)
     if subprocess.run(words, check=False, timeout=DEADLINE).returncode:
-        raise CannotBundle("pip cannot fetch what is pinned in ci/bundle.txt")
+        raise CannotFetch("pip cannot fetch what is pinned in ci/bundle.txt")
 
 
 def pin_newest() -> None:
@@ -107,6 +114,8 @@ def of_wheel(path: Path) -> Iterator[tuple[str, bytes]]:
             if inner.suffix in NATIVE or inner.parts[0].endswith(".data"):
                 raise CannotBundle(f"{path.name} is not pure Python: it has {file}")
             # METADATA, because results files name the versions.
+            if UNUSED.match(file) or LEFT_OUT.intersection(inner.parts):
+                continue
             if not inner.parts[0].endswith(".dist-info") or inner.name == "METADATA":
                 yield f"inside/{file}", wheel.read(file)
             elif re.match(r"licen[cs]e|copying|notice|authors", inner.name, re.IGNORECASE):
@@ -197,9 +206,9 @@ def main() -> int:
         said = version(files)
         files["VERSION"] = said.encode()
         digest = write(chosen.output, files)
-    except (CannotBundle, subprocess.SubprocessError) as error:
+    except (CannotBundle, CannotFetch, subprocess.SubprocessError) as error:
         print(f"bundle: not made; {error}", file=sys.stderr)
-        return 1
+        return 3 if isinstance(error, CannotFetch) else 1
     beside = chosen.output.with_name(f"{chosen.output.name}.sha256")
     beside.write_text(f"{digest}  {chosen.output.name}\n")
     print(f"{said}{chosen.output}: {len(files)} files, {chosen.output.stat().st_size} bytes")

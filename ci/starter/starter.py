@@ -31,9 +31,12 @@ SUITE_FAILED = 4  # as conformance.report.model has it, which is not unpacked ye
 
 def main() -> None:
     """Answer what needs no unpacking; else unpack, and be the command line of the suite."""
-    if sys.argv[1:] in (["--version"], ["--licenses"]):
+    told = {"--version": _version, "--licenses": _licences}
+    if len(sys.argv) == 2 and sys.argv[1] in told:
         with zipfile.ZipFile(ARCHIVE) as archive:
-            print((_version if sys.argv[1] == "--version" else _licences)(archive))
+            words = told[sys.argv[1]](archive)
+        with suppress(BrokenPipeError), open(1, "wb", closefd=False) as output:  # as by `| head`
+            output.write(words.encode())
         return
     try:
         _end_in_good_order()
@@ -46,13 +49,13 @@ def main() -> None:
 
 
 def _version(archive: zipfile.ZipFile) -> str:
-    return archive.read("VERSION").decode().rstrip()
+    return archive.read("VERSION").decode()
 
 
 def _licences(archive: zipfile.ZipFile) -> str:
     named = [name for name in archive.namelist() if name.startswith("LICENSES/")]
     texts = (archive.read(name).decode(errors="replace").strip() for name in named)
-    return "\n\n".join(f"== {name}\n\n{text}" for name, text in zip(named, texts))  # noqa: B905
+    return "".join(f"== {name}\n\n{text}\n\n" for name, text in zip(named, texts, strict=True))
 
 
 def _fail(words: str) -> NoReturn:
@@ -84,6 +87,7 @@ def _unpacked() -> str:
         _fail(f"it is damaged, fetch it again: {error}")
     except OSError as error:
         _fail(f"it cannot be unpacked, TMPDIR may name another folder: {error}")
+    os.environ["PYTEST_DEBUG_TEMPROOT"] = folder  # else pytest leaves a folder of its own behind
     return folder
 
 
