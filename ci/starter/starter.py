@@ -22,6 +22,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import FrameType
 
 ARCHIVE = os.path.dirname(os.path.abspath(__file__))
@@ -41,11 +42,17 @@ def main() -> None:
     try:
         _end_in_good_order()
         _leave_out_all_but(_unpacked())
-        from conformance.__main__ import main as of_the_suite
-
-        of_the_suite()
+        _command_line_of_the_suite()()
     except KeyboardInterrupt as interrupted:
         _fail(str(interrupted) or "interrupted from the keyboard")
+
+
+def _command_line_of_the_suite() -> Callable[[], None]:
+    try:
+        from conformance.__main__ import main as of_the_suite
+    except ModuleNotFoundError as lack:  # as of fcntl on Windows
+        _fail(f"the suite does not run on {sys.platform}: {lack}")
+    return of_the_suite
 
 
 def _version(archive: zipfile.ZipFile) -> str:
