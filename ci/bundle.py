@@ -38,6 +38,9 @@ NATIVE = {".so", ".pyd", ".dll", ".dylib"}
 # No wheel for one platform, not even where there is one for this.
 PURE = ("--only-binary=:all:", "--platform=any", "--implementation=py", "--abi=none")
 OLDEST = "3.10"
+# Pure Python but for speedups that it can do without, and in wheels that have these only.
+SLOWED = {"markupsafe"}
+SOME = ("--only-binary=:all:", "--platform=manylinux2014_x86_64", "--implementation=cp")
 
 # The fingerprint that results files have, told by what is to be bundled.
 ASK_THE_CATALOGUE = """
@@ -71,7 +74,7 @@ def wheels(kept: Path) -> list[Path]:
     kept.mkdir(parents=True, exist_ok=True)
     wanted = pins()
     if set(wanted.values()) - set(by_hash(kept)):
-        fetch(kept, "--require-hashes", "-r", str(PINS))
+        fetch_all(kept, [f"{name} --hash=sha256:{digest}" for name, digest in wanted.items()])
     there = by_hash(kept)
     if missing := [name for name, digest in wanted.items() if digest not in there]:
         raise CannotBundle(f"no wheel has the pinned hash: {', '.join(missing)}")
@@ -83,18 +86,23 @@ def by_hash(folder: Path) -> dict[str, Path]:
     return {hashlib.sha256(path.read_bytes()).hexdigest(): path for path in folder.glob("*.whl")}
 
 
-def fetch(folder: Path, *what: str) -> None:
-    """Have pip download wheels of pure Python."""
-    pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet")
-    words = (*pip, "--no-deps", *PURE, f"--python-version={OLDEST}", "--dest", str(folder), *what)
-    if subprocess.run(words, check=False, timeout=DEADLINE).returncode:
-        raise CannotFetch("pip cannot fetch what is pinned in ci/bundle.txt")
+def fetch_all(folder: Path, wanted: list[str]) -> None:
+    """Have pip download what is wanted, in wheels of pure Python, or that can be made so."""
+    slowed = [line for line in wanted if re.split("[= ]", line)[0] in SLOWED]
+    for kind, lines in ((SOME, slowed), (PURE, [line for line in wanted if line not in slowed])):
+        asked = folder / "asked.txt"
+        asked.write_text("".join(f"{line}\n" for line in lines))
+        pip = (sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet")
+        words = ("--no-deps", f"--python-version={OLDEST}", "--dest", str(folder), "-r", str(asked))
+        if subprocess.run((*pip, *kind, *words), check=False, timeout=DEADLINE).returncode:
+            raise CannotFetch("pip cannot fetch what is pinned in ci/bundle.txt")
+        asked.unlink()
 
 
 def pin_newest() -> None:
     """Pin the newest version of each package that is pinned."""
     with tempfile.TemporaryDirectory() as folder:
-        fetch(Path(folder), *(pin.partition("==")[0] for pin in pins()))
+        fetch_all(Path(folder), [pin.partition("==")[0] for pin in pins()])
         lines = []
         for digest, path in sorted(by_hash(Path(folder)).items(), key=lambda item: item[1].name):
             name, version = path.name.split("-")[:2]
@@ -106,11 +114,13 @@ def pin_newest() -> None:
 def of_wheel(path: Path) -> Iterator[tuple[str, bytes]]:
     """Give the files of a wheel by their names in the archive."""
     name = "-".join(path.name.split("-")[:2])
-    licensed = False
+    licensed, slowed = False, name.partition("-")[0] in SLOWED
     with zipfile.ZipFile(path) as wheel:
         about = wheel.read(f"{name}.dist-info/WHEEL").decode()
         for file in wheel.namelist():
             inner = PurePosixPath(file)
+            if file.endswith("/") or (slowed and inner.name.startswith("_speedups.")):
+                continue
             if inner.suffix in NATIVE or inner.parts[0].endswith(".data"):
                 raise CannotBundle(f"{path.name} is not pure Python: it has {file}")
             # METADATA, because results files name the versions.
@@ -121,7 +131,8 @@ def of_wheel(path: Path) -> Iterator[tuple[str, bytes]]:
             elif re.match(r"licen[cs]e|copying|notice|authors", inner.name, re.IGNORECASE):
                 licensed = True
                 yield f"LICENSES/{name}/{inner.name}", wheel.read(file)
-    if "Root-Is-Purelib: true" not in about or not path.name.endswith("-none-any.whl"):
+    tagged = "Root-Is-Purelib: true" in about and path.name.endswith("-none-any.whl")
+    if not tagged and not slowed:
         raise CannotBundle(f"{path.name} is not pure Python, its tag says")
     if not licensed:
         raise CannotBundle(f"{path.name} has no licence in it")
