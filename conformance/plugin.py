@@ -29,6 +29,7 @@ _NURSERIES = pytest.StashKey[dict[tuple[str, ...], Any]]()
 _SUBJECT = pytest.StashKey["Subject"]()
 _LEFT_OUT = pytest.StashKey[str]()
 _TRANSCRIPTS = pytest.StashKey[dict[str, list[str]]]()
+_STARTING = pytest.StashKey[float]()
 _RECORDER = "conformance-recorder"
 
 pytest.register_assert_rewrite("conformance.checks")
@@ -408,6 +409,7 @@ def _try_passer(pyfuncitem: pytest.Function, requirement: Requirement) -> None:
     finally:
         bench.close()
         pyfuncitem.stash[_TRANSCRIPTS] = bench.transcripts()
+        pyfuncitem.stash[_STARTING] = bench.starting
 
 
 @pytest.hookimpl(wrapper=True)
@@ -418,7 +420,7 @@ def pytest_runtest_makereport(
     requirement = _requirement(getattr(item, "obj", None))
     if requirement and (call.when == "call" or call.excinfo):
         from . import environment
-        from .verdict import properties
+        from .verdict import STARTING, properties
 
         error = call.excinfo.value if call.excinfo else None
         subject = _subject(item.config)
@@ -426,6 +428,9 @@ def pytest_runtest_makereport(
         system = None if requirement.of_platform else subject.hello.get("system")
         evidence = environment.evidence(system)
         item.user_properties.append(("evidence", evidence))  # for JUnit
+        if _STARTING in item.stash:
+            took: float = item.stash[_STARTING]
+            item.user_properties.append((STARTING, round(took, 4)))
     report = yield
     if requirement and call.when == "call" and report.failed:
         from .verdict import sections

@@ -14,7 +14,7 @@ import pytest
 from . import __version__
 from .harness.transports import TRANSPORTS
 from .requirement import PLATFORM
-from .verdict import FIELDS, TRANSCRIPT
+from .verdict import FIELDS, STARTING, TRANSCRIPT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,6 +63,7 @@ class Recorder:
             self._crashed |= report.when not in {"setup", "call", "teardown"}  # a worker died
         elif report.when == "call" or (report.when == "setup" and not report.passed):
             said["seconds"] = round(report.duration, 4)
+            said |= {name: value for name, value in report.user_properties if name == STARTING}
             if said["verdict"] != "pass":
                 said["transcript"] = {
                     title[len(TRANSCRIPT) :]: text.splitlines()

@@ -28,6 +28,9 @@ FIELDS = (
 )
 """The names of the properties, in order."""
 
+STARTING = "starting"
+"""The property that says how many seconds of a check its peers took to start."""
+
 TRANSCRIPT = "transcript of peer "
 """How the title of a report section starts that has one."""
 

@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 import tempfile
+import time
 import uuid
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -79,6 +80,7 @@ class Bench:
         self._options = {name: value for name, value in chosen.items() if value != "auto"}
         self._folder = tempfile.mkdtemp(prefix="fdcp-", dir=_short_folder())
         self._paths = 0
+        self.starting = 0.0  # seconds that went by until peers had said hello
         self._books: list[Books] = []
         self._tokens: list[Token] = []
         self._raw_ends: list[RawEnd] = []
@@ -160,12 +162,13 @@ class Bench:
 
     def start(self, *given: Mapping[str, int]) -> list[Player]:
         """Start a peer process for each map of descriptors (borrowed); none: one without any."""
+        begun = time.monotonic()
         peers = []
         for number, descriptors in enumerate(given or ({},)):
             program = self._programs[number % len(self._programs)]
             peers.append(self._start_one(program, descriptors))
             self._books.append(Books(peers[-1], ()))
-        return self._introduced(peers)
+        return self._introduced(peers, begun)
 
     def start_heirs(self) -> tuple[tuple[Player, str], tuple[Player, str]] | None:
         """Start two peers, each with the name of the end it inherits.
@@ -175,14 +178,18 @@ class Bench:
         (_, nursery), *others = self._programs
         if nursery is None or others:
             return None
+        begun = time.monotonic()
         names = self._next_name(), self._next_name(1)
         heirs = nursery.bear_heirs(names, self.patience, self.path, self.interface)
         self._books += [Books(peer, ()) for peer, _ in heirs]
-        one, other = self._introduced([peer for peer, _ in heirs])
+        one, other = self._introduced([peer for peer, _ in heirs], begun)
         return (one, heirs[0][1]), (other, heirs[1][1])
 
-    def _introduced(self, peers: list[Peer]) -> list[Player]:
-        """Say hello to new peers, whose books are the last ones, and look at their tables."""
+    def _introduced(self, peers: list[Peer], begun: float) -> list[Player]:
+        """Say hello to new peers, whose books are the last ones, and look at their tables.
+
+        Their start was *begun* at that time.
+        """
         hellos = [peer.hello_later() for peer in peers]
         players = []
         for peer, hello, books in zip(peers, hellos, self._books[-len(peers) :], strict=True):
@@ -190,6 +197,7 @@ class Bench:
             numbers = range(FIRST_GIVEN, FIRST_GIVEN + len(peer.process.given))
             books.at_the_start = books.table() - set(numbers)
             players.append(Player(books, "", self._options, self._fork))
+        self.starting += time.monotonic() - begun
         return players
 
     def _start_one(self, program: Program, given: Mapping[str, int]) -> Peer:

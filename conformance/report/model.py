@@ -55,6 +55,7 @@ class Result(_Result, total=False):
     """What became of one check in one variant."""
 
     transcript: dict[str, list[str]]
+    starting: float
 
 
 class JudgedLine(TypedDict):
