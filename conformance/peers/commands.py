@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
+from pathlib import Path
 
 import click
 
 from ..acquaintance import Acquaintance
+from ..baseline.condition import of_the_run
+from ..baseline.file import AUTO, chosen
 from ..errors import CannotStart
 from ..report import model, passers
 from .levels import command_of
 from .shipped import PROGRAMS, SHIPPED
+
+_START, _END = "<!-- passers -->", "<!-- up to here -->"
 
 
 @click.command("peers")
@@ -22,7 +26,8 @@ from .shipped import PROGRAMS, SHIPPED
     multiple=True,
     metavar="FILE",
     type=click.Path(exists=True, dir_okay=False),
-    help="A results file of a run of one of them; repeatable: writes peers/README.md of all given.",
+    help="A results file of a run of one of them; repeatable: writes peers/README.md of all given, "
+    "and the table in README.md.",
 )
 def peers(*, as_json: bool, results: tuple[str, ...]) -> None:
     """List the peers that come with the suite, and what is to be installed for the others."""
@@ -52,14 +57,39 @@ def peers(*, as_json: bool, results: tuple[str, ...]) -> None:
 
 def _write(results: tuple[str, ...]) -> None:
     documents = [model.read(path) for path in results]
+    by_name = {str(one["selection"]["peer"]): one for one in documents}
     rows = {
-        name: (peer.passer, peer.language, ", ".join(peer.dialects))
+        name: passers.Passer(
+            peer.passer, peer.language, ", ".join(peer.dialects), _reasons(by_name[name])
+        )
         for name, peer in SHIPPED.items()
+        if name in by_name
     }
-    path = os.path.join(os.path.dirname(PROGRAMS), "README.md")
-    with open(path, "w", encoding="utf-8") as file:
-        file.write(passers.page(documents, rows))
-    click.echo(f"{path} written")
+    here = Path(PROGRAMS).parent
+    page = here / "README.md"
+    page.write_text(passers.page(documents, rows), encoding="utf-8")
+    click.echo(f"{page} written")
+    readme = here.parent.parent / "README.md"
+    if readme.exists():
+        before, start, rest = readme.read_text(encoding="utf-8").partition(_START)
+        _, end, after = rest.partition(_END)
+        table = passers.promises(documents, rows)
+        readme.write_text(f"{before}{start}\n{table}\n{end}{after}", encoding="utf-8")
+        click.echo(f"{readme} written")
+
+
+def _reasons(document: model.Document) -> dict[str, tuple[str, str]]:
+    """Give why a check fails, and a link, as far as the baselines of that run know."""
+    name = document["subject"]["name"]
+    facts = of_the_run(document["environment"], document["evidence"], name)
+    baseline = chosen(AUTO, facts)
+    return {
+        result["id"]: (line.reason, line.url)
+        for result in document["results"]
+        if baseline
+        for line in baseline.lines
+        if line.about([result], facts) and line.lists(result)
+    }
 
 
 @click.command("check-peer")

@@ -95,10 +95,16 @@ def test_the_page_tells_what_became_of_each(tmp_path: Path) -> None:
     words = ("--check", "table.waits", "--check", "fifo.order", "--transport", "inherited")
     command("run", "--peer", "send-fds", *words, "-n", "0", "--results", results)
 
-    said = passers.page([model.read(results)], {"send-fds": ("send_fds", "Python", "nul")})
+    known = {"table.waits": ("What finds no slot is lost.", "https://example.org/1")}
+    about = passers.Passer("send_fds", "Python", "nul", known)
+    said = passers.page([model.read(results)], {"send-fds": about})
+    table = passers.promises([model.read(results)], {"send-fds": about})
 
     assert "| `send-fds` | send_fds | Python" in said
     assert "| 1 | 1 MUST | 0 |" in said
     assert "| keeps it | **1** of 1 |" in said
-    assert "- `table.waits` MUST descriptor 1 of 1 was lost: " in said
+    assert "- What finds no slot is lost. (https://example.org/1)\n  MUST `table.waits`" in said
+    assert "| `send-fds` | Python | keeps it | **1** of 1 |" in table
+    unknown = passers.page([model.read(results)], {"send-fds": about._replace(reasons={})})
+    assert "- not known: descriptor 1 of 1 was lost: " in unknown
     assert f"ran {model.read(results)['started'][:10]} on " in said
