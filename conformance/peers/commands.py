@@ -51,7 +51,7 @@ def peers(*, as_json: bool, results: tuple[str, ...]) -> None:
         click.echo(json.dumps(listed, indent=1))
         return
     for name, peer in SHIPPED.items():
-        words = f"{name:16} {peer.language:8} {peer.dialects[0]:6}"
+        words = f"{name:22} {peer.language:8} {', '.join(peer.dialects):24}"
         click.echo(f"{words} {peer.missing() or peer.passer}")
 
 

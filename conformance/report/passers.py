@@ -28,7 +28,7 @@ says how long the peers of a check took to, at the median. Why a check fails say
 [baseline](../baselines/README.md), by which `run --peer NAME --baseline auto` goes.
 
 This page, and the table in the project's README, are written by `python -m conformance peers
---write FILE...`, from one results file (`run --peer NAME --subject passer --results FILE`) for each.
+--write FILE...`, from a results file for each (`run --peer NAME --subject passer --results FILE`).
 
 """
 _WENT_WRONG = ("fail", "error")
