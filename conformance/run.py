@@ -82,7 +82,7 @@ def run(options: Options) -> int:
 def arguments(options: Options) -> list[str]:
     """Give the command line of pytest."""
     words = ["-c", str(_HERE / "engine.ini"), "--rootdir", str(_HERE), "--confcutdir", str(_HERE)]
-    words += ["-p", "no:cacheprovider", "-p", "conformance.plugin"]
+    words += ["-p", "no:cacheprovider", "-p", "no:tmpdir", "-p", "conformance.plugin"]
     if options.workers:
         words += ["-p", "xdist.plugin", "-n", str(options.workers)]
         # What a worker has in hand it runs to the end; so with -x it gets one at a time.

@@ -100,6 +100,14 @@ def last_line(ended: subprocess.CompletedProcess[str]) -> str:
     return lines[-1]
 
 
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_run_leaves_nothing_among_the_temporary_files(tmp_path: Path, workers: int) -> None:
+    ended = run("--check", "fifo.order", workers=workers, TMPDIR=str(tmp_path))
+
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 # -- a run, and its exit status -----------------------------------------------------------------
 
 
