@@ -21,6 +21,7 @@ from .commands.verify import submit, verify
 from .facts import entries as fact_entries
 from .facts import reference
 from .facts.command import facts
+from .fleet.command import fleet
 from .harness.transports import TRANSPORTS
 from .pairs.command import pairs
 from .peers import levels
@@ -284,6 +285,7 @@ cli.add_command(check_peer)
 cli.add_command(compare)
 cli.add_command(facts)
 cli.add_command(matrix)
+cli.add_command(fleet)
 cli.add_command(pairs)
 cli.add_command(new_peer)
 cli.add_command(peers)
