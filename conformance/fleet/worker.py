@@ -23,6 +23,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 GRACE = 3.0  # seconds that the run has to end in good order; execnet loses patience after five
+LINGER = 30.0  # seconds that we stay when all is said: where a link was cut, nobody hangs up
+
+
+def main(channel: Any) -> None:
+    """Do what is asked for, and be gone soon afterwards."""
+    try:
+        work(channel)
+    finally:
+        late = threading.Timer(LINGER, os._exit, (1,))
+        late.daemon = True
+        late.start()
 
 
 def work(channel: Any) -> None:
@@ -37,6 +48,7 @@ def work(channel: Any) -> None:
             channel.send(("cleaned", ""))
         return
     scratch = tempfile.mkdtemp(prefix="fdpass-fleet-", dir=task["env"].get("TMPDIR"))
+    over = threading.Event()
     try:
         archive = archive_of(channel, task, kept or scratch)
         words = [*task["words"]]
@@ -46,15 +58,15 @@ def work(channel: Any) -> None:
                 file.write(task["baseline"])
             words += ["--baseline", path]
         results = os.path.join(scratch, "results.json")
-        status = run(
-            channel, task, scratch, [sys.executable, archive, "run", *words, "--results", results]
-        )
+        command = [sys.executable, archive, "run", *words, "--results", results]
+        status = run(channel, task, scratch, command, over)
         content = None
         if os.path.exists(results):
             with open(results, "rb") as file:
                 content = file.read()
         channel.send(("end", status, content))
     finally:
+        over.set()
         shutil.rmtree(scratch, ignore_errors=True)
 
 
@@ -105,8 +117,10 @@ def digest(path: str) -> str:
         return hashlib.sha256(file.read()).hexdigest()
 
 
-def run(channel: Any, task: dict[str, Any], scratch: str, command: list[str]) -> int:
-    """Run it, and send every line; give its exit status."""
+def run(
+    channel: Any, task: dict[str, Any], scratch: str, command: list[str], over: threading.Event
+) -> int:
+    """Run it, and send every line; give its exit status. The lease lasts until *over* is set."""
     own = {"PYTHONUNBUFFERED": "1", "COLUMNS": "240", "TMPDIR": scratch}
     child = subprocess.Popen(
         command,
@@ -117,7 +131,6 @@ def run(channel: Any, task: dict[str, Any], scratch: str, command: list[str]) ->
         env={**os.environ, **task["env"], **own},
         start_new_session=True,
     )
-    over = threading.Event()
 
     def give_up() -> None:
         if not over.is_set():
@@ -138,7 +151,6 @@ def run(channel: Any, task: dict[str, Any], scratch: str, command: list[str]) ->
         give_up()
         raise
     finally:
-        over.set()
         end(child)
 
 
@@ -181,4 +193,4 @@ def groups_below(pid: int) -> set[int]:
 
 
 if __name__ == "__channelexec__":
-    work(channel)  # type: ignore[name-defined]  # noqa: F821  execnet puts it there
+    main(channel)  # type: ignore[name-defined]  # noqa: F821  execnet puts it there

@@ -1,16 +1,19 @@
 from __future__ import annotations
 
+import hashlib
+import sys
 from typing import TYPE_CHECKING, Any
 
+import execnet
 import pytest
 from click.testing import CliRunner
 
 from conformance.__main__ import cli
-from conformance.fleet import hosts, ssh, state
+from conformance.fleet import hosts, ssh, state, worker
 from conformance.fleet.hosts import BadHosts, Host
 from conformance.fleet.ssh import Python, Refused
 from conformance.report import model
-from conformance.tests.fleet_machines import single_file
+from conformance.tests.fleet_machines import SOON, eventually, is_running, single_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -209,6 +212,55 @@ def test_what_is_no_archive_is_not_sent(tmp_path: Path) -> None:
 
     assert ended.exit_code == model.USAGE
     assert "is no archive" in " ".join(ended.output.split())
+
+
+_STAYS = """
+import os, subprocess, sys, time
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"],
+                         start_new_session=True)
+print(os.getpid(), child.pid, flush=True)
+time.sleep(600)
+"""
+
+
+def test_a_host_that_nobody_hears_of_any_more_ends_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    bundle = single_file(tmp_path / "suite.pyz", _STAYS).read_bytes()
+    own = {"sha256": hashlib.sha256(bundle).hexdigest(), "size": len(bundle)}
+    rest = {"clean": False, "words": [], "baseline": None, "env": {"TMPDIR": f"{tmp_path}/tmp"}}
+    there = execnet.makegateway(f"popen//python={sys.executable}")
+    channel = there.remote_exec(worker)
+    channel.send({**own, **rest, "lease": 3.0})
+    wants = channel.receive(SOON)
+    channel.send(bundle)
+    got = channel.receive(SOON)
+    _, line = channel.receive(SOON)
+    pids = [int(word) for word in line.split()]
+
+    assert (wants[0], got) == ("wants", ("got", len(bundle)))
+    assert all(map(is_running, pids))
+    eventually(lambda: not any(map(is_running, pids)), "the run is ended")
+    eventually(lambda: not list((tmp_path / "tmp").iterdir()), "its folder is removed")
+    with pytest.raises(EOFError):
+        channel.receive(SOON)
+    there.exit()
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o770])
+def test_a_folder_that_others_can_write_to_keeps_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    folder = tmp_path / "fdpass-fleet"
+
+    assert worker.kept_folder() == str(folder)
+
+    folder.chmod(mode)
+
+    assert worker.kept_folder() is None
 
 
 def _command(folder: Path, *words: str) -> Any:
