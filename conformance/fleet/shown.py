@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from .state import Outcome
     from .visit import Visit
 
+_PAUSE = 30.0  # seconds between two lines that say how far all are, where no table does
 _MARK = {CONFORMS: "pass", CLEANED: "pass", DEVIATES: "fail", NOTHING: "skip"}
 
 
@@ -28,6 +30,7 @@ class Watch:
     def __init__(self, screen: Screen, visits: Sequence[Visit]) -> None:
         self._screen = screen
         self._visits = visits
+        self._next = time.monotonic() + _PAUSE
         self._seen = {visit.host.name: visit.state for visit in visits}
         self._live: Live | None = None
         if screen.moves:
@@ -53,6 +56,15 @@ class Watch:
                 self._seen[name] = state
                 what = f", {visit.python}" if state == "running" else ""
                 self._screen.show(Text(f"{name}: {state}{what}"))
+        if time.monotonic() > self._next:
+            self._next = time.monotonic() + _PAUSE
+            self._screen.show(Text(self._how_far()))
+
+    def _how_far(self) -> str:
+        open_ = [visit for visit in self._visits if visit.outcome is None]
+        words = [f"{len(self._visits) - len(open_)} of {len(self._visits)} hosts ended"]
+        words += [f"{visit.host.name}: {visit.checks} checks" for visit in open_ if visit.checks]
+        return ", ".join(words)
 
     def ended(self, visit: Visit) -> None:
         """Show how one ended; on a terminal this stays above the table."""
@@ -70,8 +82,8 @@ class Watch:
         busy = sorted(open_, key=lambda visit: visit.state == "waiting")
         for visit in busy[:room]:
             numbers = (str(visit.checks), str(visit.failed)) if visit.checks else ("", "")
-            time = duration(visit.seconds) if visit.seconds else ""
-            table.add_row(visit.host.name, visit.state, *numbers, time)
+            taken = duration(visit.seconds) if visit.seconds else ""
+            table.add_row(visit.host.name, visit.state, *numbers, taken)
         ended = len(self._visits) - len(open_)
         table.caption = f"{ended} of {len(self._visits)} ended"
         return table

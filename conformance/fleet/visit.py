@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from ..report import model
 from ..report.screen import LOOKS
 from . import gateway, ssh, worker
-from .state import CLEANED, LOST, OF_STATUS, Outcome
+from .state import CLEANED, DEVIATES, LOST, OF_STATUS, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,6 +35,7 @@ _PIECE = 1 << 16  # bytes
 _BEAT = 5.0  # seconds between two signs of life
 _LEASE = 60.0  # seconds without one, after which the host ends the run by itself
 _FAREWELL = 5.0  # seconds that ssh has to end when all is said
+_NAMED = 5  # requirements
 _MARKS = {look.plain: verdict for verdict, look in LOOKS.items()}
 
 
@@ -253,13 +254,14 @@ class Visit:
             self.failed += verdict == "fail"
 
     def _judged(self, status: int, content: bytes | None) -> tuple[str, str]:
-        verdict = OF_STATUS.get(status, LOST)
+        verdict, broken = OF_STATUS.get(status, LOST), []
         if content is not None:
             try:
                 document = model.validate(json.loads(content), "its results file")
             except ValueError as refused:
                 return LOST, str(refused)
             model.write(self._results, document)
+            broken = _broken(document)
             counted = document["summary"]
             self.checks, self.failed = sum(counted.values()), counted["fail"]
         elif status in {model.CONFORMS, model.DEVIATES, model.NOTHING_RAN}:
@@ -267,7 +269,16 @@ class Visit:
         if verdict in {LOST, OF_STATUS[model.USAGE], OF_STATUS[model.SUITE_FAILED]}:
             said = self._last_line or "it said nothing"
             return verdict, f"status {status}, {said} (see {self._log_path})"
+        if verdict == DEVIATES:
+            return verdict, f"{', '.join(broken) or 'not as its baseline'} (see {self._log_path})"
         return verdict, ""
+
+
+def _broken(document: model.Document) -> list[str]:
+    """Name what was asked and not kept: the first of it, and how much more there is."""
+    failed = [it for it in document["results"] if (it["level"], it["verdict"]) == ("MUST", "fail")]
+    ids = list(dict.fromkeys(result["id"] for result in failed))
+    return ids if len(ids) <= _NAMED else [*ids[:_NAMED], f"{len(ids) - _NAMED} more"]
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 SOON = 60.0  # seconds, on a machine that has other work
 _ROOT = Path(__file__).resolve().parents[2]
+PATHS = [str(_ROOT), *filter(None, sys.path)]
+"""Where the suite and all it needs is found, also by a Python that is started elsewhere."""
 _SERVERS = ("/usr/sbin/sshd", "/usr/local/sbin/sshd")
 
 _SUITE = """
@@ -161,7 +163,7 @@ def machine(folder: Path, *lines: str, path: str | None = None) -> Machine:
 
 def single_file(path: Path, source: str | None = None) -> Path:
     """Make a single file to send: the suite as it lies here, or a program that stands in for it."""
-    whole = _SUITE.format(path=[str(_ROOT), *filter(None, sys.path)])
+    whole = _SUITE.format(path=PATHS)
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("__main__.py", whole if source is None else source)
     return path

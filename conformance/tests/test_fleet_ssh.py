@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import getpass
 import json
+import os
 import signal
 import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +19,7 @@ import pytest
 from conformance.fleet import state
 from conformance.report import model
 from conformance.tests.fleet_machines import (
+    PATHS,
     SOON,
     Machine,
     eventually,
@@ -42,6 +45,21 @@ while True:
     time.sleep(0.2)
 """
 _CHATTERS = _STAYS + '    print("still here", flush=True)\n'
+_DELIVERS_NULL = """
+import os, sys
+sys.path[:0] = {path!r}
+from conformance.peers.reference import ReferencePeer, main
+
+class DeliversNull(ReferencePeer):
+    def op_recv(self, request):
+        received = super().op_recv(request)
+        null = os.open("/dev/null", os.O_RDWR)
+        os.dup2(null, received["fd"], False)
+        os.close(null)
+        return received
+
+main(DeliversNull)
+"""
 _ENDS = """
 import sys
 print("it said", *sys.argv[1:])
@@ -160,6 +178,53 @@ def test_a_real_run_comes_back_and_its_file_is_kept(
     assert status == model.CONFORMS, said
     assert not host.kept
     assert not (host.home / "cache" / "fdpass-fleet").exists()
+
+
+def test_a_host_that_deviates_says_in_what(
+    fleet: Fleet, started: Callable[..., Machine], tmp_path: Path
+) -> None:
+    single_file(fleet.folder / "suite.pyz")
+    fleet.hosts(sun=started())
+    peer = f"{sys.executable} {tmp_path / 'peer.py'}"
+    (tmp_path / "peer.py").write_text(_DELIVERS_NULL.format(path=PATHS))
+
+    status, said = fleet.run(
+        "--", "--check", "fifo.order", "--transport", "inherited", "-n", "0", "--peer", peer
+    )
+
+    assert status == model.DEVIATES, said
+    assert fleet.outcome("sun").verdict == state.DEVIATES
+    assert fleet.outcome("sun").words.startswith("fifo.order (see ")
+    assert fleet.outcome("sun").failed == 1
+    assert model.read(fleet.folder / "out" / "sun.json")["summary"]["fail"] == 1
+
+
+def test_on_a_terminal_a_table_follows_the_hosts(
+    fleet: Fleet, started: Callable[..., Machine]
+) -> None:
+    single_file(fleet.folder / "suite.pyz", _ENDS)
+    fleet.hosts(sun=started(), moon=["nowhere.invalid"])
+    ours, theirs = os.openpty()
+    words = ["fleet", "hosts.toml", "--bundle", "suite.pyz", "-o", "out", "--", "2"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "conformance", *words],
+        cwd=fleet.folder,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env={**os.environ, "TERM": "xterm", "COLUMNS": "100"},
+    )
+    os.close(theirs)
+    shown = b""
+    with suppress(OSError):  # with which Linux says that the other end is closed
+        while piece := os.read(ours, 4096):
+            shown += piece
+    os.close(ours)
+
+    assert process.wait(SOON) == model.SUITE_FAILED
+    assert "connecting" in shown.decode()
+    assert "of 2 ended" in shown.decode()
+    assert "2 hosts: " in shown.decode()
 
 
 def test_those_that_did_not_end_are_repeated_alone(
