@@ -133,6 +133,13 @@ def users(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def fleet(session: nox.Session) -> None:
+    """Twenty machines are visited, eight of them in trouble; as root, with dist/*.pyz made."""
+    session.install("-e.[conformance]")
+    session.run("python", "ci/fleet.py", *session.posargs)
+
+
+@nox.session(default=False)
 def wine(session: nox.Session) -> None:
     """A CPython for Windows under Wine: its tests, the suite, the doctor; results in out/."""
     session.install("pip", "-e.[conformance]")
@@ -158,6 +165,9 @@ def fleet(session: nox.Session) -> None:
     """Twenty machines are visited, eight of them in trouble; as root, with dist/*.pyz made."""
     session.install("-e.[conformance]")
     session.run("python", "ci/fleet.py", *session.posargs)
+
+
+@nox.session(default=False)
 
 
 @nox.session(default=False)
