@@ -142,7 +142,7 @@ def fleet(
     fine = {name for name, outcome in before.items() if outcome.verdict == state.CONFORMS}
     chosen = [host for host in listed if host.name not in fine]
     if not chosen:
-        screen.show(f"all {len(listed)} hosts conformed, so none is visited again")
+        screen.show("every host conformed, so none is visited again")
         return model.CONFORMS
     output.mkdir(parents=True, exist_ok=True)
     outcomes = _visited(screen, [Visit(host, plan, output) for host in chosen], at_once, output)

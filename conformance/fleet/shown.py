@@ -62,7 +62,7 @@ class Watch:
 
     def _how_far(self) -> str:
         open_ = [visit for visit in self._visits if visit.outcome is None]
-        words = [f"{len(self._visits) - len(open_)} of {len(self._visits)} hosts ended"]
+        words = [f"{len(self._visits) - len(open_)} of {len(self._visits)} ended"]
         words += [f"{visit.host.name}: {visit.checks} checks" for visit in open_ if visit.checks]
         return ", ".join(words)
 
@@ -114,5 +114,5 @@ def summary(screen: Screen, outcomes: Mapping[str, Outcome]) -> None:
         table.add_row(mark, name, said, *numbers, duration(it.seconds))
     screen.show("", table, "")
     counted = Counter(outcome.verdict for outcome in outcomes.values())
-    parts = ", ".join(f"{count} {verdict}" for verdict, count in counted.most_common())
-    screen.show(Text(f"{len(outcomes)} hosts: {parts}"))
+    parts = (f"; {verdict}: {count}" for verdict, count in counted.most_common())
+    screen.show(Text(f"hosts: {len(outcomes)}{''.join(parts)}"))

@@ -123,7 +123,7 @@ class Visit:
             if self._plan.clean:
                 _, folder = self._hear(channel)
                 return CLEANED, f"removed {folder}" if folder else "nothing was kept there"
-            self._send_bundle(channel)
+            self._send_bundle(channel, log)
             status, content = self._follow(channel, log)
         return self._judged(status, content)
 
@@ -223,14 +223,17 @@ class Visit:
                 last = str(error).strip().splitlines()[-1]
                 raise BrokenOff(f"the host failed: {last}") from None
 
-    def _send_bundle(self, channel: Any) -> None:
+    def _send_bundle(self, channel: Any, log: IO[bytes]) -> None:
         self._step("sending", self._plan.limits.sending, "it has not taken the file within {:g} s")
-        if self._hear(channel)[0] == "has":
+        answer, path = self._hear(channel)
+        if answer == "has":
+            log.write(f"fleet: the file is there, {path}\n".encode())
             return
         bundle = self._plan.bundle
         for at in range(0, len(bundle), _PIECE):
             channel.send(bundle[at : at + _PIECE])
             self._hear(channel)
+        log.write(f"fleet: sent {len(bundle)} bytes, {path}\n".encode())
 
     def _follow(self, channel: Any, log: IO[bytes]) -> tuple[int, bytes | None]:
         silence = self._plan.limits.silence * self.host.timeout_scale

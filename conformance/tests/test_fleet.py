@@ -202,7 +202,7 @@ def test_only_failed_has_nothing_to_do_where_all_conformed(tmp_path: Path) -> No
 
     ended = _command(tmp_path, "--only-failed")
 
-    assert ended.output == "all 1 hosts conformed, so none is visited again\n"
+    assert ended.output == "every host conformed, so none is visited again\n"
 
 
 def test_what_is_no_archive_is_not_sent(tmp_path: Path) -> None:
