@@ -145,7 +145,9 @@ def fleet(
         screen.show("every host conformed, so none is visited again")
         return model.CONFORMS
     output.mkdir(parents=True, exist_ok=True)
-    outcomes = _visited(screen, [Visit(host, plan, output) for host in chosen], at_once, output)
+    visits = [Visit(host, plan, output) for host in chosen]
+    known = None if clean else _known_of_others(output, visits)
+    outcomes = _visited(screen, visits, at_once, output, known)
     shown.summary(screen, outcomes)
     if clean:
         cleaned = all(it.verdict == state.CLEANED for it in outcomes.values())
@@ -158,21 +160,33 @@ def fleet(
     return status
 
 
-def _visited(
-    screen: Screen, visits: list[Visit], at_once: int, output: Path
-) -> dict[str, state.Outcome]:
-    """Visit them; what is known of the others stays in the state."""
-    outcomes: dict[str, state.Outcome] = {}
+def _known_of_others(output: Path, visits: list[Visit]) -> dict[str, state.Outcome]:
+    """Forget how those ended that are now to be visited: should this be broken off, none is old."""
     try:
         known = state.read(output)
     except state.BadState:
         known = {}
+    for visit in visits:
+        known.pop(visit.host.name, None)
+    state.write(output, known)
+    return known
+
+
+def _visited(
+    screen: Screen,
+    visits: list[Visit],
+    at_once: int,
+    output: Path,
+    known: dict[str, state.Outcome] | None,
+) -> dict[str, state.Outcome]:
+    """Visit them; what is known of the others stays in the state, if that is to be written."""
+    outcomes: dict[str, state.Outcome] = {}
     with shown.Watch(screen, visits) as watch:
 
         def ended(visit: Visit) -> None:
             assert visit.outcome is not None
             outcomes[visit.host.name] = visit.outcome
-            if visit.outcome.verdict != state.CLEANED:
+            if known is not None:
                 state.write(output, {**known, **outcomes})
             watch.ended(visit)
 

@@ -170,9 +170,13 @@ def test_a_real_run_comes_back_and_its_file_is_kept(
     assert status == model.CONFORMS, said
     assert f"fleet: sent {host.kept[0].stat().st_size} bytes" in fleet.log("sun")
 
+    before = fleet.outcome("sun")
+    fleet.hosts(sun=host, moon=["nowhere.invalid"])
     status, said = fleet.run("--clean")
 
-    assert status == model.CONFORMS, said
+    assert status == model.SUITE_FAILED, said
+    assert "sun: clean: removed" in said
+    assert state.read(fleet.folder / "out") == {"sun": before}
     assert not host.kept
     assert not (host.home / "cache" / "fdpass-fleet").exists()
 
@@ -324,14 +328,18 @@ def test_a_run_that_never_ends_is_ended_by_the_deadline(
 def test_ctrl_c_ends_all_and_remembers_it(fleet: Fleet, started: Callable[..., Machine]) -> None:
     host = started()
     single_file(fleet.folder / "suite.pyz", _CHATTERS)
-    fleet.hosts(sun=host)
-    with fleet.start() as process:
+    fleet.hosts(sun=host, moon=host)
+    (fleet.folder / "out").mkdir()
+    known = {"moon": state.Outcome(state.CONFORMS), "mars": state.Outcome(state.CONFORMS)}
+    state.write(fleet.folder / "out", known)
+    with fleet.start("-n", "1") as process:
         pids = _pids(host)
         process.send_signal(signal.SIGINT)
         said, _ = process.communicate(timeout=SOON)
 
     assert process.returncode == model.SUITE_FAILED, said
     assert fleet.outcome("sun").words == "the fleet was interrupted"
+    assert set(state.read(fleet.folder / "out")) == {"sun", "mars"}  # the moon was not visited
     _nothing_is_left(host, pids)
 
 
