@@ -161,16 +161,6 @@ def bundle(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
-def fleet(session: nox.Session) -> None:
-    """Twenty machines are visited, eight of them in trouble; as root, with dist/*.pyz made."""
-    session.install("-e.[conformance]")
-    session.run("python", "ci/fleet.py", *session.posargs)
-
-
-@nox.session(default=False)
-
-
-@nox.session(default=False)
 def build(session: nox.Session) -> None:
     """An sdist and a wheel in dist/."""
     session.install("build")
