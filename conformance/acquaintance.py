@@ -14,7 +14,9 @@ from .errors import Lacking, PassFailed, PeerFailed, RequestRefused
 from .protocol import MANDATORY, operations, wrong_with_ok
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
+
+    from .capabilities import Step
 
 _NEVER_OPEN = 3000
 _NOBODY = "p-of-nobody"
@@ -22,10 +24,12 @@ _SILENT = 0.1  # seconds in which a peer that was not asked has time to speak
 
 
 class Finding(NamedTuple):
-    """What one step has shown; without a fault it is as it should be."""
+    """What one step has shown; with neither fault nor lack it is as it should be."""
 
     step: str
     fault: str = ""
+    lack: str = ""
+    """Why the step was not taken."""
 
 
 class Acquaintance:
@@ -41,9 +45,12 @@ class Acquaintance:
     def findings(self) -> Iterator[Finding]:
         """Take the steps; the last one is the first after which the peer cannot go on."""
         self._talk.start()
-        for step in self._steps():
+        for lack, step in self._steps():
             told = (step.__doc__ or "").removeprefix("Require that ").rstrip(".")
             fault = ""
+            if lack:
+                yield Finding(told, lack=lack)
+                continue
             try:
                 step(self._talk)
             except Wrong as wrong:
@@ -58,13 +65,25 @@ class Acquaintance:
             self._faults += bool(fault)
             yield Finding(told, fault)
 
-    def _steps(self) -> Iterator[Callable[[Conversation], None]]:
-        yield from _TO_BEGIN_WITH
-        # What it may leave out stands on what it may not.
-        if not self._faults:
-            yield from (step for needed, step in CAPABILITIES if self._talk.offers(*needed))
-            yield answers_the_rest
-        yield from _AT_THE_END
+    def _steps(self) -> Iterator[tuple[str, Step]]:
+        """Give each step, and why it cannot be taken; an empty string: it can."""
+        for needed, step in _TO_BEGIN_WITH:
+            yield self._lack(needed), step
+        if self._faults:
+            yield "it stands on what every peer has to be able to", answers_the_rest
+        else:
+            yield from (("", step) for needed, step in CAPABILITIES if self._talk.offers(*needed))
+            yield "", answers_the_rest
+        for needed, step in _AT_THE_END:
+            yield self._lack(needed), step
+
+    def _lack(self, needed: tuple[str, ...]) -> str:
+        if unlisted := [name for name in needed if not self._talk.offers(name)]:
+            return f"it stands on {', '.join(unlisted)}, not listed in hello"
+        adopted = len(self._talk.passers) == len(self.peers) or "adopt" not in self._talk.tried
+        if "adopt" in needed and not adopted:
+            return "it stands on adopt, which did not work"
+        return ""
 
 
 def _is_silent(talk: Conversation) -> None:
@@ -75,8 +94,8 @@ def _is_silent(talk: Conversation) -> None:
 
 def _greets(talk: Conversation) -> None:
     """Require that it answers hello, and lists what every peer has to have."""
-    for peer in talk.peers:
-        about = peer.hello_later().answer()
+    abouts = [peer.hello_later().answer() for peer in talk.peers]
+    for peer, about in zip(talk.peers, abouts, strict=True):
         if missing := [name for name in MANDATORY if name not in {*peer.ops, "hello"}]:
             raise talk.wrong("hello", f"ops that lack {', '.join(missing)}", f"all of {MANDATORY}")
         if unknown := sorted(peer.ops - operations().keys()):
@@ -90,6 +109,8 @@ def _greets(talk: Conversation) -> None:
                 "hello", f"the pid {about['pid']}", f"{peer.pid}, or none behind a launcher"
             )
         whole = peer.hello()
+        if found := wrong_with_ok("hello", whole):
+            raise Wrong(f"hello: {found} (PROTOCOL.md, hello)")
         for backend in [name for name, lack in whole["backends"].items() if lack is None]:
             told = peer.hello(backend=backend)
             if found := wrong_with_ok("hello", told):
@@ -188,17 +209,23 @@ def _ends(talk: Conversation) -> None:
         peer.expect_the_end()
 
 
-_TO_BEGIN_WITH: tuple[Callable[[Conversation], None], ...] = (
-    _is_silent,
-    _greets,
-    _refuses_the_unknown,
-    _adopts,
-    _refuses_nonsense,
-    _ignores_fields,
-    _passes,
-    _takes_over,
-    _times_out,
-    _tells_errors,
-    _keeps_the_order,
+_PASSING = ("adopt", "open", "send", "flush", "recv", "write", "close")
+_TO_BEGIN_WITH: tuple[tuple[tuple[str, ...], Step], ...] = (
+    ((), _is_silent),
+    ((), _greets),
+    ((), _refuses_the_unknown),
+    (("adopt",), _adopts),
+    (("recv",), _refuses_nonsense),
+    (("adopt", "flush"), _ignores_fields),
+    (_PASSING, _passes),
+    (_PASSING, _takes_over),
+    (("adopt", "recv"), _times_out),
+    (("adopt", "open", "send", "close"), _tells_errors),
+    (("adopt", "flush"), _keeps_the_order),
 )
-_AT_THE_END = (_tells_the_end, _says_no_more, _ends)
+_AT_THE_END: tuple[tuple[tuple[str, ...], Step], ...] = (
+    (("adopt", "recv", "drop"), _tells_the_end),
+    ((), _says_no_more),
+    ((), _ends),
+)
+"""The operations that a step stands on, and the step."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from .conversation import LONG
 from .errors import PassFailed, RequestRefused
 from .harness.dialects import SPOKEN, USUAL
+from .harness.held import Books
 from .harness.patience import NOTHING
 from .harness.peer import fork
 
@@ -126,13 +127,16 @@ def _listens(talk: Conversation) -> None:
 
 def _forks(talk: Conversation) -> None:
     """Require that it forks: a child that is a peer, has the same passers, and ends (fork)."""
+    parent = Books(talk.peers[1], ())
+    parent.at_the_start = parent.table()
     try:
-        child = fork(talk.peers[1], "peer C", talk.patience, talk.path)
+        child = fork(parent.peer, "peer C", talk.patience, talk.path)
     except KeyError as missing:
         raise talk.wrong("fork", f"an answer without {missing}", "the pid of the child") from None
     talk.peers.append(child)
     try:
         child.hello_later().answer()
+        _closes_what_it_was_given(talk, parent, parent.child(child))
         sent = talk.open_token(0)
         talk.send(0, talk.passers[0], sent)
         talk.ask(0, "close", fd=sent)
@@ -143,6 +147,15 @@ def _forks(talk: Conversation) -> None:
     finally:
         talk.peers.remove(child)
         child.abandon()  # with its parent it is killed, if it has not ended
+
+
+def _closes_what_it_was_given(talk: Conversation, *tables: Books) -> None:
+    for books in tables:
+        try:
+            books.audit()
+        except AssertionError as found:
+            due = "what was open before, stdin and stdout of the request are closed in both"
+            raise talk.wrong("fork", str(found), due) from None
 
 
 def _expect_the_end(talk: Conversation, child: Peer) -> None:

@@ -98,6 +98,7 @@ class Peer:
         self.dialects: tuple[str, ...] = parent.dialects if parent else (USUAL,)
         self.is_visible = False  # from outside, by its process id
         self._parent = parent
+        self.birth = ""  # the id of the request by which a parent forked
         # With peers of other checks: it must be killed alone.
         self.shares_group: bool = parent is not None and parent.shares_group
         self.is_dead = False
@@ -177,9 +178,12 @@ class Peer:
         missing = {"name", "version", "language", "ops"} - about.keys()
         if missing:
             self.broke(f"hello lacks {', '.join(sorted(missing))}")
+        ops = about["ops"]
+        if not isinstance(ops, list) or not all(isinstance(name, str) for name in ops):
+            self.broke(f"hello: ops: expected a list of words, received {ops!r}")
         if about.get("protocol") != 1:
             self.broke(f"it speaks protocol {about.get('protocol')!r}, expected 1")
-        self.ops = frozenset(about["ops"])
+        self.ops = frozenset(ops)
         self._kinds = about.get("kinds")
         self.dialects = tuple(about.get("dialects") or self.dialects)
         self.is_visible = about.get("pid") == self.pid  # not so behind some launchers
@@ -231,6 +235,8 @@ class Peer:
         if not isinstance(answer, dict):
             self.broke(f"this is not a JSON object: {line[:80]!r}")
         if not self._waiting or answer.get("id") != self._waiting[0].id:
+            if answer.get("id") == self.birth:
+                self.broke("it answers fork, which its parent has to, and the child must not")
             due = self._waiting and f"{self._waiting[0].id!r}, of {self._waiting[0].op}"
             self.broke(
                 f"nothing with the id {answer.get('id')!r} waits for an answer; due: "
@@ -355,7 +361,9 @@ def fork(parent: Peer, name: str, patience: Patience, path: Callable[[str], str]
     try:
         stdin = parent.call("open", path=requests, flags=["read"])["fd"]
         stdout = parent.call("open", path=answers, flags=["write"])["fd"]
-        child.pid = parent.call("fork", stdin=stdin, stdout=stdout)["pid"]
+        asked = parent.ask("fork", stdin=stdin, stdout=stdout)
+        child.birth = asked.id
+        child.pid = asked.answer()["pid"]
     except BaseException:
         child.abandon()
         raise

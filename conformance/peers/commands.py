@@ -111,10 +111,11 @@ def check_peer(command: str, timeout_scale: float) -> int:
         faults = 0
         try:
             for finding in talk.findings():
-                click.echo(f"{'FAIL' if finding.fault else 'ok  '} {finding.step}")
-                if finding.fault:
-                    faults += 1
-                    click.echo(f"     {finding.fault}")
+                word = "FAIL" if finding.fault else "skip" if finding.lack else "ok  "
+                click.echo(f"{word} {finding.step}")
+                if why := finding.fault or finding.lack:
+                    click.echo(f"     {why}")
+                faults += bool(finding.fault)
             if faults:
                 click.echo("what was said last (> to the peer, < from it, 2> standard error):")
                 click.echo("\n".join(f"     {line}" for line in talk.transcript()))
@@ -122,5 +123,6 @@ def check_peer(command: str, timeout_scale: float) -> int:
             talk.close()
     except (CannotStart, ValueError) as refusal:
         raise click.BadParameter(str(refusal), param_hint="NAME|COMMAND") from None
-    click.echo("it speaks the protocol" if not faults else f"{faults} steps went wrong")
+    wrong = f"{faults} step{'s' if faults > 1 else ''} went wrong"
+    click.echo(wrong if faults else "it speaks the protocol")
     return 1 if faults else 0

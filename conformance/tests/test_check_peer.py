@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,11 +12,12 @@ from click.testing import CliRunner
 from conformance.__main__ import cli
 from conformance.acquaintance import Acquaintance
 from conformance.peers.shipped import command_of
-from conformance.protocol import operations
+from conformance.protocol import MANDATORY, operations
 
 from .test_main import peer
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 _FROM_THE_LOOP = """
@@ -126,6 +128,37 @@ _FAILS_AT_THE_END = """
     def reap(self):
         os._exit(3)
 """
+# It has no more than hello, whatever it lists.
+_ONLY_HELLO = """
+import json, os, sys
+about = {{"name": "hello", "version": "1", "language": "python", "protocol": 1, "pid": os.getpid()}}
+for line in sys.stdin:
+    request = json.loads(line)
+    answer = {{"unsupported": {{"reason": "not yet"}}}}
+    if request["op"] == "hello":
+        answer = {{"ok": {{**about, "ops": {ops}, "backends": {{}}, "survivals": {{}}}}}}
+    elif request["op"] in {ops}:
+        answer = {{"error": {{"class": "usage", "name": "usage", "message": "not yet"}}}}
+    print(json.dumps({{"id": request["id"], **answer}}), flush=True)
+"""
+_LEAVES_STDIN_OPEN = """
+    def op_fork(self, request):
+        kept, me = os.dup(request["stdin"]), os.getpid()
+        try:
+            return super().op_fork(request)
+        finally:
+            if {where}:
+                os.dup2(kept, request["stdin"])
+            os.close(kept)
+"""
+_CHILD_ANSWERS_FORK = """
+    def op_fork(self, request):
+        from conformance.peers.session import Forked
+        try:
+            return super().op_fork(request)
+        except Forked:
+            return {{"pid": os.getpid()}}
+"""
 
 
 def check(command: str, scale: float = 1.0) -> tuple[int, str]:
@@ -181,6 +214,17 @@ def test_the_reference_peer_speaks_the_protocol() -> None:
         (_SWALLOWS_BYTES, {}, "recv_with_data: came: hex ''; due: '626573696465'"),
         (_FAILS_TO_FREE, {}, "free: came: freed 0; due: 1"),
         (_MUTE_IN_A_DIALECT, {}, "adopt: came: peer A: adopt: would-block"),
+        (
+            _LEAVES_STDIN_OPEN,
+            {"where": "os.getpid() == me"},
+            "fork: came: peer B: 1 descriptor more than at the start",
+        ),
+        (
+            _LEAVES_STDIN_OPEN,
+            {"where": "os.getpid() != me"},
+            "fork: came: peer C: 1 descriptor more than at the start",
+        ),
+        (_CHILD_ANSWERS_FORK, {}, "peer C: the peer broke the protocol: it answers fork, which"),
         (_STAYS, {}, "it does not end, although its input has"),
         (_FAILS_AT_THE_END, {}, "exit status 3, expected 0"),
         (_FAILS_AT_THE_END, {}, "wait: came: status 3; due: 0, as its input has ended"),
@@ -192,6 +236,42 @@ def test_a_lie_is_found(tmp_path: Path, change: str, words: dict[str, object], t
     assert status == 1
     assert told in said
     assert "what was said last" in said
+
+
+@pytest.mark.parametrize(
+    ("ops", "told", "why"),
+    [
+        ([], "came: ops that lack adopt, drop, ", "it stands on adopt, recv, not listed in hello"),
+        (
+            MANDATORY,
+            "adopt: came: peer A: adopt: not yet; due: ok",
+            "it stands on adopt, which did not work",
+        ),
+    ],
+)
+def test_what_stands_on_what_is_not_there_is_not_tried(
+    tmp_path: Path, ops: Sequence[str], told: str, why: str
+) -> None:
+    path = tmp_path / "peer.py"
+    path.write_text(_ONLY_HELLO.format(ops=list(ops)))
+
+    status, said = check(f"{sys.executable} {path}")
+
+    assert status == 1
+    assert told in said
+    assert f"skip a receive from an empty channel is over in time\n     {why}\n" in said
+    assert "skip it knows whatever else it lists\n     it stands on what every peer" in said
+    assert "ok   it ends when its input does" in said
+
+
+def test_a_list_of_operations_that_is_none_is_found(tmp_path: Path) -> None:
+    path = tmp_path / "peer.py"
+    path.write_text(_ONLY_HELLO.format(ops="[['adopt']]"))
+
+    status, said = check(f"{sys.executable} {path}")
+
+    assert status == 1
+    assert "hello: ops: expected a list of words, received [['adopt']]" in said
 
 
 def test_every_operation_is_tried() -> None:
