@@ -87,6 +87,11 @@ def ghc(sources: Sequence[Path], output: str) -> Sequence[str]:
     return ("ghc", "-v0", "-outputdir", "objects", "-o", output, *_named(sources, ".hs"))
 
 
+def gdc(sources: Sequence[Path], output: str) -> Sequence[str]:
+    """Give the command line of the D compiler that belongs to GCC."""
+    return ("gdc", "-O1", "-o", output, *_named(sources, ".d"))
+
+
 def program(name: str, folder: str, suffix: str, compiler: Compiler) -> tuple[str, ...]:
     """Give the command line of the program whose sources are in *folder*, compiled if need be.
 

@@ -109,6 +109,10 @@ def _haskell() -> tuple[str, ...]:
     return compiled.program("haskell", os.path.join(PROGRAMS, "haskell"), ".hs", compiled.ghc)
 
 
+def _dlang() -> tuple[str, ...]:
+    return compiled.program("dlang", os.path.join(PROGRAMS, "d"), ".d", compiled.gdc)
+
+
 def _go() -> tuple[str, ...]:
     return compiled.program("go", os.path.join(PROGRAMS, "go"), ".go", compiled.go)
 
@@ -214,6 +218,9 @@ SHIPPED: dict[str, Shipped] = {
         _musl,
         ("musl-gcc", "--version"),
         "musl-tools gcc",
+    ),
+    "dlang": Shipped(
+        "core.sys.posix: sendmsg, recvmsg", "D", _NUL, _dlang, ("gdc", "--version"), "gdc"
     ),
     "erlang": Shipped(
         "socket:sendmsg, recvmsg",

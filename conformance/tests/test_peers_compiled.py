@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="they pass by Unix sockets")
 
-COMPILED = ("c-musl", "rust-nix", "erlang", "junixsocket", "haskell")
+COMPILED = ("c-musl", "rust-nix", "erlang", "junixsocket", "haskell", "dlang")
 
 # The documented interface of AnyEvent::FDpasser, and no more of it than the peer program uses, over
 # IO::FDPass: what is queued goes when the event loop finds the socket ready.
