@@ -10,6 +10,7 @@ import errno
 import os
 import socket
 import struct
+import sys
 from collections import namedtuple
 
 TYPE_CHECKING = False
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 
 _NOBODY = 0xFFFFFFFF  # (uid_t)-1
+_WITH_17 = {"x86_64", "i686", "aarch64", "riscv64", "s390x"}
 
 
 class Credentials(namedtuple("Credentials", ["pid", "uid", "gid"])):
@@ -49,10 +51,18 @@ def of_socket(fd: int) -> Credentials:
         return _by_getpeereid(libc, fd)
     if hasattr(libc, "getpeerucred"):
         return _by_getpeerucred(libc, fd)
-    option = getattr(socket, "SO_PEERCRED", None)
+    option = _so_peercred()
     if option is not None:
         return _by_so_peercred(libc, fd, option)
     raise OSError("this system has no way known to us of telling who the peer is")
+
+
+def _so_peercred() -> int | None:
+    option: int | None = getattr(socket, "SO_PEERCRED", None)
+    # PyPy does not name it. Other processors have other numbers (asm/socket.h), of other options.
+    if option is None and sys.platform == "linux" and os.uname().machine in _WITH_17:
+        return 17
+    return option
 
 
 def _by_so_peercred(libc: ctypes.CDLL, fd: int, option: int) -> Credentials:

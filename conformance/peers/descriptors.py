@@ -31,6 +31,8 @@ _KINDS = {
     stat.S_IFCHR: "character device",
     stat.S_IFBLK: "block device",
 }
+# PyPy does not name O_ACCMODE.
+_ACCMODE = os.O_RDONLY | os.O_WRONLY | os.O_RDWR
 _ACCESS = {os.O_RDONLY: "read", os.O_WRONLY: "write", os.O_RDWR: "both"}
 _OPEN_FLAGS = {
     word: getattr(os, name)
@@ -155,7 +157,7 @@ class Descriptors:
         return {
             "nonblocking": bool(flags & os.O_NONBLOCK),
             "append": bool(flags & os.O_APPEND),
-            "access": _ACCESS.get(flags & os.O_ACCMODE, "none"),
+            "access": _ACCESS.get(flags & _ACCMODE, "none"),
             "cloexec": not os.get_inheritable(request["fd"]),
         }
 
