@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from . import __version__, entries, known, mutants, protocol_page, standard
+from . import __version__, entries, environment, known, mutants, protocol_page, standard
 from .baseline.commands import baseline
 from .baseline.file import AUTO, NONE, path_of, shipped
 from .commands.compare import compare
@@ -40,7 +40,7 @@ Exit status:
   0  conforms: a MUST check ran, and none failed (a failed SHOULD or MAY is shown)
   1  does not conform: a MUST check failed
   2  the command line is wrong, or there is no such peer, backend or mode
-  3  nothing is proven: no MUST check was executed (all skipped, or none selected)
+  3  nothing is proven: no MUST check was executed (all skipped, none selected, unsupported)
   4  the suite itself failed, or was interrupted
 With a baseline: 0 all is as it lists, 1 it is not; the others as above
 """
@@ -216,6 +216,9 @@ def run(*, quiet: bool, verbose: bool, **chosen: Any) -> int:
     pair = chosen["peer_a"], chosen["peer_b"]
     if any(pair) and (not all(pair) or chosen_peer is click.core.ParameterSource.COMMANDLINE):
         raise click.UsageError("--peer-a and --peer-b belong together, and stand for --peer")
+    if reason := environment.unsupported():
+        click.echo(f"unsupported, so that nothing is proven: {reason}", err=True)
+        return model.NOTHING_RAN
     from . import run as engine  # pytest is imported for nothing else
 
     verbosity = QUIET if quiet else VERBOSE if verbose else NORMAL

@@ -137,6 +137,25 @@ def _version(distribution: str) -> str | None:
         return None
 
 
+def unsupported() -> str | None:
+    """Say in a sentence why the suite cannot run here, found out by trying; None: it can.
+
+    Names are no proof: Pyodide has socket.SCM_RIGHTS and socket.socketpair, and neither works.
+    """
+    try:
+        import fcntl  # noqa: F401
+        import socket
+
+        for one in socket.socketpair(socket.AF_UNIX):
+            one.close()
+    except (ImportError, AttributeError, OSError) as error:
+        return (
+            f"{sys.platform} has no Unix sockets ({error}), and the suite joins its peers by them; "
+            "run it on another system, with --peer for a passer that runs on this one"
+        )
+    return None
+
+
 # -- what we are in -----------------------------------------------------------------------------
 
 
@@ -197,38 +216,45 @@ def _simulations() -> Iterator[tuple[str, str]]:
         yield f"simulated {name}", "an interposed library offers simulated_system()"
 
 
+_ALL_USERS = ["0", "0", str(0xFFFFFFFF)]  # user_namespaces(7): what the first one maps
+
+
 def _containers() -> Iterator[tuple[str, str]]:
     for what, path in (("Docker", "/.dockerenv"), ("Podman", "/run/.containerenv")):
         if os.path.exists(path):
             yield what, f"{path} exists"
     if os.environ.get("container"):  # noqa: SIM112  it is written so; systemd.exec(5)
         yield "container", f"$container is {os.environ['container']}"  # noqa: SIM112
+    mapped = _text("/proc/self/uid_map").split()
+    if mapped and mapped != _ALL_USERS:
+        yield "user namespace", f"/proc/self/uid_map: {' '.join(mapped)}"
     runtime = re.search(r"docker|kubepods|containerd|libpod|lxc", _text("/proc/1/cgroup"))
     if runtime:
         yield "container", f"/proc/1/cgroup names {runtime[0]}"
-
-
-_OUTSIDE = "import os; print(os.readlink('/proc/%d/exe' % os.getppid()))"
 
 
 @functools.cache
 def emulator() -> str | None:
     """Name the program that this one is interpreted by, such as qemu-x86_64-static; or None.
 
-    An emulator answers for /proc/self/exe itself; a child by another number sees what it is.
+    An emulator answers for /proc/self/exe itself; below a descriptor of /proc it is not recognised,
+    and the system says what runs.
     """
     try:
         inside = os.readlink("/proc/self/exe")
+        proc = os.open("/proc", os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            outside = os.readlink("self/exe", dir_fd=proc)
+        finally:
+            os.close(proc)
     except OSError:
         return None
-    outside = _said((sys.executable, "-I", "-S", "-c", _OUTSIDE)).strip()
-    same = os.path.basename(outside) == os.path.basename(inside)
-    return None if same or not outside else outside
+    return None if os.path.basename(outside) == os.path.basename(inside) else outside
 
 
 def _emulators() -> Iterator[tuple[str, str]]:
     if outside := emulator():
-        sign = f"seen from a child, this program is {outside}"
+        sign = f"below a descriptor of /proc, self/exe is {outside}"
         if "valgrind" in outside:
             yield "valgrind", sign
         elif os.path.basename(outside).startswith("qemu-"):

@@ -53,11 +53,11 @@ def test_the_file_system_of_a_folder_is_named() -> None:
 
 
 @pytest.mark.skipif(shutil.which("valgrind") is None, reason="valgrind is not installed")
-def test_valgrind_is_seen_from_a_child() -> None:
+def test_valgrind_is_seen_below_a_descriptor() -> None:
     code = "import json; from conformance import environment as e; print(list(e._emulators()))"
     said = _run("valgrind", "--tool=none", "-q", sys.executable, "-c", code)
 
-    assert "('valgrind', 'seen from a child, this program is " in said
+    assert "('valgrind', 'below a descriptor of /proc, self/exe is " in said
 
 
 def test_whatever_it_is_found_to_be_in_stands_with_the_sign() -> None:
