@@ -15,6 +15,14 @@ if TYPE_CHECKING:
 _REPORT = re.compile(rf"{BEGIN}(-?\d+)\r?\n(.*?){END}", re.DOTALL)
 
 
+def keep_document(log: Path, results: Path) -> None:
+    """Write the JSON document that a log has in it, if it has one."""
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    if "{" in lines and "}" in lines:
+        document = lines[lines.index("{") : lines.index("}") + 1]
+        results.write_text("\n".join(document) + "\n", encoding="utf-8")
+
+
 def collect(log: Path, results: Path) -> int | None:
     """Write the results file that a log has in it; give the exit status there, None if none is."""
     said = log.read_text(encoding="utf-8", errors="replace")

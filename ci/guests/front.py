@@ -7,81 +7,38 @@ Exit status: 0 all that ran is as its baseline lists, 1 something is not, 2 wron
 from __future__ import annotations
 
 import argparse
-import shutil
 import sys
-import tempfile
-import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import console, debian, outcome, page, suite, table
-from .kinds import KINDS
+from . import page, table, visiting
 from .outcome import Outcome
-from .places import MADE, OUT, Errand
-from .running import CannotRun, Overdue, end_all, supervise
+from .places import MADE, OUT
+from .running import CannotRun, end_all
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from .table import Platform
 
-NOTHING_RAN = 3
-
-
-def visit(platform: Platform, options: Sequence[str], *, shown: bool = False) -> Outcome:
-    """Run the suite on one guest; its results file and its log are in out/guests."""
-    results, log = OUT / f"{platform.name}.json", OUT / f"{platform.name}.log"
-    for old in (results, log):
-        old.unlink(missing_ok=True)
-    began = time.monotonic()
-    # Not in /tmp, which a guest may have of its own, and reached by every user.
-    with tempfile.TemporaryDirectory(prefix="guest-", dir="/var/tmp") as name:
-        folder = Path(name)
-        for below, mode in (("suite", 0o755), ("results", 0o1777)):
-            (folder / below).mkdir()
-            (folder / below).chmod(mode)
-        folder.chmod(0o755)
-        brought = folder / "results" / results.name
-        words = [
-            "--plain",
-            "--verbose",
-            "--baseline",
-            platform.baseline,
-            *platform.options,
-            *options,
-        ]
-        if platform.timeout_scale != 1:
-            words = ["--timeout-scale", f"{platform.timeout_scale:g}", *words]
-        try:
-            debian.install(platform.programs)
-            errand = Errand(suite.prepared(folder / "suite"), brought, words)
-            command = KINDS[platform.kind].command(platform, errand)
-            began = time.monotonic()
-            status = supervise(command, log, platform.deadline, shown=shown)
-        except CannotRun as why:
-            return Outcome(platform.name, None, f"not run; {why}")
-        except Overdue as why:
-            return Outcome(platform.name, 1, str(why), time.monotonic() - began)
-        inner = console.collect(log, brought)
-        if brought.exists():
-            shutil.copyfile(brought, results)
-        ended = status if inner is None else inner
-        return outcome.of(platform, ended, time.monotonic() - began, results, log)
+NOTHING_RAN, SUITE_FAILED = 3, 4
 
 
 def one(platform: Platform, options: Sequence[str]) -> int:
     """Run one, shown as it goes."""
     print(f"{platform.name}: {platform.title}", flush=True)
-    return told([visit(platform, options, shown=True)])
+    return told([visiting.run(platform, options, shown=True)])
 
 
-def many(platforms: Sequence[Platform], at_once: int) -> int:
-    """Run several, and tell of each when it has ended."""
+def many(platforms: Sequence[Platform], at_once: int, do: Callable[[Platform], Outcome]) -> int:
+    """Go to several, and tell of each when it has ended."""
 
     def visited(platform: Platform) -> Outcome:
-        found = visit(platform, ())
+        try:
+            found = do(platform)
+        except Exception as error:  # what is wrong with one is not to cost the others
+            found = Outcome(platform.name, SUITE_FAILED, f"{type(error).__name__}: {error}")
         print(f"{found.name}: {found.words}, {found.seconds:.0f} s", flush=True)
         return found
 
@@ -143,6 +100,7 @@ def main(words: list[str]) -> int:
     several = commands.add_parser("many", help="run several: fast, full (the default), names")
     several.add_argument("names", nargs="*", default=["full"])
     several.add_argument("-j", "--at-once", type=int, default=1, metavar="N")
+    several.add_argument("--facts", action="store_true", help="measure facts, in place of a run")
     commands.add_parser("list", help="list the guests")
     noted = commands.add_parser("record", help="write into the table what results files say")
     noted.add_argument("names", nargs="*", default=["full"])
@@ -165,4 +123,4 @@ def main(words: list[str]) -> int:
         return page.record([guest.name for guest in guests])
     if given.what == "one":
         return one(guests[0], [word for word in given.options if word != "--"])
-    return many(guests, given.at_once)
+    return many(guests, given.at_once, visiting.facts if given.facts else visiting.run)

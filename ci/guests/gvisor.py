@@ -26,5 +26,5 @@ def command(platform: Platform, errand: Errand) -> list[str]:
         *(runsc, f"--platform={platform.word('platform')}", "--network=none"),
         # Without an overlay the results come out; nothing but them and temporary files is written.
         *("do", "-force-overlay=false"),
-        *(here.found(platform.python), str(errand.suite), *errand.run),
+        *(here.found(platform.python), str(errand.suite), *errand.words),
     ]

@@ -23,9 +23,9 @@ _FOLDERS = (".pyenv/versions/{}.*/bin", ".local/share/uv/python/cpython-{}.*/bin
 def command(platform: Platform, errand: Errand) -> list[str]:
     """Run the suite with this Python, or that which the table asks for."""
     if module := platform.given.get("module"):  # of the sources, and what is installed with them
-        return [sys.executable, "-m", module, *errand.run[1:]]
+        return [sys.executable, "-m", module, *errand.words[1:]]
     python = platform.given.get("interpreter") or found(platform.python)
-    return [*platform.words("through"), python, str(errand.suite), *errand.run]
+    return [*platform.words("through"), python, str(errand.suite), *errand.words]
 
 
 def found(version: str) -> str:

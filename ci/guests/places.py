@@ -20,20 +20,25 @@ MADE = OUT / "made"
 
 @dataclass(frozen=True)
 class Errand:
-    """What is to be done in a guest: the suite, the options of its run, where the results go."""
+    """What is to be done in a guest: the suite, its command and options, where the results go.
+
+    Of ``run``, that is; ``facts`` writes to its output, and so to the log.
+    """
 
     suite: Path
     results: Path
+    what: str
     options: Sequence[str]
 
     @property
-    def run(self) -> list[str]:
+    def words(self) -> list[str]:
         """The words after the suite, where the guest sees this machine's files."""
-        return self.run_into(str(self.results))
+        return self.words_into(str(self.results))
 
-    def run_into(self, results: str) -> list[str]:
+    def words_into(self, results: str) -> list[str]:
         """Give the words after the suite, where the results file has another name."""
-        return ["run", *self.options, "--results", results]
+        into = ["--results", results] if self.what == "run" else []
+        return [self.what, *self.options, *into]
 
 
 @contextmanager

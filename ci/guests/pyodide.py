@@ -29,5 +29,5 @@ def command(platform: Platform, errand: Errand) -> list[str]:
             call("npm", "install", "--no-audit", "--no-fund", package, folder=folder)
     module = MADE / package / "node_modules/pyodide/pyodide.mjs"
     folders = (str(errand.suite.parent), str(errand.results.parent))
-    words = errand.run_into(f"/results/{errand.results.name}")
+    words = errand.words_into(f"/results/{errand.results.name}")
     return ["node", str(_SCRIPT), str(module), *folders, errand.suite.name, *words]

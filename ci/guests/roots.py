@@ -27,7 +27,7 @@ def command(platform: Platform, errand: Errand) -> list[str]:
     if name := platform.given.get("emulator"):
         emulator = [f"{_EMULATORS}/{name}"]
         bound = ["--ro-bind", shutil.which(name) or name, *emulator]
-        own = ["--launcher", *emulator]
+        own = ["--launcher", *emulator] if errand.what == "run" else []
     return [
         # Writable: there Python keeps the bytecode of its library, which no script has made.
         *("bwrap", "--die-with-parent", "--bind", str(folder), "/"),
@@ -43,5 +43,5 @@ def command(platform: Platform, errand: Errand) -> list[str]:
         # The locales are in another package, and PyPy does not start with one that is not there.
         *("--clearenv", "--setenv", "PATH", "/usr/bin:/bin", "--setenv", "LC_ALL", "C", *bound),
         *(*emulator, platform.word("interpreter"), f"{_SUITE}/{errand.suite.name}"),
-        *(*errand.run_into(f"{_RESULTS}/{errand.results.name}"), *own),
+        *(*errand.words_into(f"{_RESULTS}/{errand.results.name}"), *own),
     ]

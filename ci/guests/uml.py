@@ -17,7 +17,7 @@ def command(platform: Platform, errand: Errand) -> list[str]:
     """Boot it, with the suite in the place of init."""
     results = "/run/results.json"
     plan = {
-        "command": [here.found(platform.python), str(errand.suite), *errand.run_into(results)],
+        "command": [here.found(platform.python), str(errand.suite), *errand.words_into(results)],
         "environment": {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "HOME": "/run"},
         "results": results,
         "end": "off",

@@ -70,7 +70,7 @@ def command(platform: Platform, errand: Errand) -> list[str]:
             start = folder / "start"
             start.write_text(START.format(folder=FOLDER, root=ROOT, wine=WINE))
             start.chmod(0o755)
-    return [sys.executable, "-m", "ci.guests.wine", str(errand.suite), *errand.run]
+    return [sys.executable, "-m", "ci.guests.wine", str(errand.suite), *errand.words]
 
 
 def _make_python(folder: Path, host: str) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import sys
 import time
@@ -119,6 +120,17 @@ def test_a_log_without_a_report_is_left_alone(tmp_path: Path) -> None:
 
     assert console.collect(log, tmp_path / "results") is None
     assert log.read_text() == "kernel panic\n"
+
+
+def test_a_document_is_found_amid_what_a_kernel_says(tmp_path: Path) -> None:
+    log, document = tmp_path / "log", tmp_path / "document"
+
+    log.write_text("booting\n", newline="")
+    console.keep_document(log, document)
+    assert not document.exists()
+    log.write_text('booting {\r\n{\r\n "a": {\r\n  "b": 1\r\n }\r\n}\r\nhalted\r\n', newline="")
+    console.keep_document(log, document)
+    assert json.loads(document.read_text()) == {"a": {"b": 1}}
 
 
 def test_what_a_program_says_is_kept(tmp_path: Path) -> None:
