@@ -57,14 +57,14 @@ def command(platform: Platform, errand: Errand) -> list[str]:
     ]
 
 
-def _kernel(release: str, architecture: str, package: str) -> Path:
-    exact = debian.depends(release, architecture, package, "linux-image-")
-    boot = debian.unpacked(release, architecture, exact) / "boot"
-    if not boot.exists():  # since Linux 7 that package only names others
-        exact = exact.replace("linux-image-", "linux-binary-")
-        boot = debian.unpacked(release, architecture, exact) / "boot"
-    (kernel,) = (path for path in boot.iterdir() if path.name.startswith("vmlinu"))
-    return kernel
+def _kernel(release: str, architecture: str, name: str) -> Path:
+    exact = debian.depends(release, architecture, name, "linux-image-")
+    # Since Linux 7 that package only names others, and what is booted lies beside its modules.
+    for package in (exact, exact.replace("linux-image-", "linux-binary-")):
+        folder = debian.unpacked(release, architecture, package)
+        for kernel in (*folder.glob("boot/vmlinu*"), *folder.glob("usr/lib/modules/*/vmlinu*")):
+            return kernel
+    raise CannotRun(f"in {release}, {exact} has no kernel")
 
 
 def _initramfs(root: Path) -> Path:

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 UNSAID = "not yet said"
 """The reason of a line that was just written; `baseline check` wants another."""
 
-_CONTAINERS = frozenset({"Docker", "Podman", "container"})  # the kernel is the same one
+_CONTAINERS = frozenset(
+    {"Docker", "Podman", "container", "user namespace"}
+)  # the kernel is the same one
 
 
 class Refused(ValueError):

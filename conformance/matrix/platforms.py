@@ -18,7 +18,7 @@ EVIDENCE = ("ran", "emulated", "simulated", "documented")
 """The classes of evidence, the strongest first."""
 
 # Where a run took place in one of these, it is the kernel below that it tells of.
-_CONTAINERS = {"Docker", "Podman", "container"}
+_CONTAINERS = {"Docker", "Podman", "container", "user namespace"}
 
 
 def evidence_class(evidence: str) -> str:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 # What of an environment says which system it was, and nothing of whose.
 _TOLD = ("libc", "bits", "byte_order", "user")
-_CONTAINERS = {"Docker", "Podman", "container"}
+_CONTAINERS = {"Docker", "Podman", "container", "user namespace"}
 
 
 def kept(profile: Profile, words: str) -> dict[str, Any]:
