@@ -11,12 +11,36 @@ import sys
 import pytest
 
 from conformance import environment
+from conformance.report import model
 
 
 def test_every_value_is_plain_json() -> None:
     recorded = environment.record()
 
     assert json.loads(json.dumps(recorded)) == recorded
+
+
+def test_a_system_without_unix_sockets_is_told_in_a_sentence() -> None:
+    code = """
+import socket
+def refuse(*_):
+    raise OSError(28, "Invalid argument")
+socket.socketpair = refuse
+from conformance.__main__ import main
+main()
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", code, "run"],
+        capture_output=True,
+        check=False,
+        text=True,
+        timeout=100,
+    )
+
+    assert environment.unsupported() is None
+    assert ended.returncode == model.NOTHING_RAN
+    assert ended.stderr.startswith("unsupported, so that nothing is proven: linux has no Unix sock")
+    assert "Invalid argument" in ended.stderr
 
 
 def test_it_tells_the_kernel_the_python_and_the_limits() -> None:

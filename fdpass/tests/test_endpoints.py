@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import fdpass
+from fdpass import credentials
 from fdpass.backends import bsd44
 from fdpass.tests.descriptors import (
     SOON,
@@ -602,6 +603,25 @@ def test_an_inherited_end_is_not_inherited_further(apart: Apart) -> None:
 
 
 # -- who is the peer
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the number is Linux's")
+def test_a_python_that_does_not_name_the_option_knows_its_number(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """PyPy is one; on other processors the number is another, and nothing is guessed."""
+    named = socket.SO_PEERCRED
+    monkeypatch.delattr(socket, "SO_PEERCRED")
+    left, right = socket.socketpair()
+
+    with left, right:
+        if os.uname().machine in credentials._WITH_17:
+            assert named == 17
+            found = fdpass.peer_credentials(left.fileno())
+            assert found == (os.getpid(), os.geteuid(), os.getegid())
+        else:
+            with pytest.raises(OSError, match="no way known to us"):
+                fdpass.peer_credentials(left.fileno())
 
 
 def test_a_pair_knows_its_maker() -> None:
