@@ -22,13 +22,10 @@ if TYPE_CHECKING:
 
 # By Debian's word for the processor: the emulator with its package, the machine, the console.
 _X86 = ("-cpu", "max")
-# Pointers signed as the architecture says would take most of the time.
-_ARM = ("-M", "virt", "-cpu", "max,pauth-impdef=on")
 _MACHINES: dict[str, tuple[str, str, tuple[str, ...], str]] = {
     "amd64": ("qemu-system-x86_64", "qemu-system-x86", _X86, "ttyS0"),
     "i386": ("qemu-system-i386", "qemu-system-x86", _X86, "ttyS0"),
     "s390x": ("qemu-system-s390x", "qemu-system-misc", ("-M", "s390-ccw-virtio"), ""),
-    "arm64": ("qemu-system-aarch64", "qemu-system-arm", _ARM, "ttyAMA0"),
 }
 
 

@@ -28,7 +28,9 @@ def rows(platforms: Sequence[Platform]) -> str:
     for one in platforms:
         when = one.when.isoformat() if one.when else ""
         seconds = f"{one.seconds:.0f}" if one.seconds is not None else ""
-        cells = (one.title, one.evidence, one.python, one.verdict, when, seconds)
+        # Documents have no verdict; of the others one without it has not been recorded yet.
+        verdict = one.verdict or ("" if one.evidence == "documented" else "not recorded yet")
+        cells = (one.title, one.evidence, one.python, verdict, when, seconds)
         lines.append(_line(cells))
     return "\n".join(lines)
 
