@@ -71,8 +71,12 @@ def needs(check: Requirement) -> set[str]:
 
 
 def _transports(name: str) -> str:
-    of_it = [word for word, transport in TRANSPORTS.items() if name in transport.needs]
-    words = [f"every check over the transport {word}" for word in of_it]
+    words = []
+    for word, transport in TRANSPORTS.items():
+        if name in transport.needs:
+            others = [need for need in transport.needs if need != name]
+            together = f", with {_listed(others)}" if others else ""
+            words.append(f"every check over the transport {word}{together}")
     if name == "fork":
         words.append("saves the start of a program for each check")
     if name == "table":

@@ -143,7 +143,7 @@ def test_what_the_suite_asks_and_the_reference_peer_answers_is_as_the_schema_say
 
 def test_the_whole_of_hello_is_shown() -> None:
     example = OPERATIONS["hello"]["example"]["answer"]["ok"]
-    due = OPERATIONS["hello"]["ok"]["properties"].keys() - {"system", "level"}
+    due = OPERATIONS["hello"]["ok"]["properties"].keys() - {"kinds", "system", "level"}
 
     assert example.keys() == due
 
@@ -224,7 +224,13 @@ def test_the_shortest_peer_speaks_the_protocol(shortest: str) -> None:
 
 
 def test_the_shortest_peer_passes(shortest: str) -> None:
-    words = ("--check", "fifo.order", "--check", "bidirectional.there-and-back")
+    checks = (
+        "fifo.order",
+        "bidirectional.there-and-back",
+        "table.loss-is-told",
+        "table.text-is-refused",
+    )
+    words = [word for check in checks for word in ("--check", check)]
 
     ended = run("--peer", shortest, *words, "--transport", "inherited")
 
