@@ -56,6 +56,7 @@ mode(<<"read">>) -> [read];
 mode(<<"write">>) -> [write]; % which empties a regular file; a FIFO has nothing that it could lose
 mode(<<"both">>) -> [read, write];
 mode(<<"append">>) -> [append];
+mode(<<"create">>) -> []; % which each of the others but read does anyway
 mode(<<"directory">>) -> [directory];
 mode(Word) -> refuse(<<"no such flag here: ", Word/binary>>).
 
