@@ -79,7 +79,7 @@ def conformance(session: nox.Session) -> None:
 
 @nox.session
 def catalogue(session: nox.Session) -> None:
-    """CATALOGUE.md says what the checks say; README and the workflows, what the platforms' table says."""
+    """What is generated is up to date: CATALOGUE.md and the like, README's table, the workflows."""
     session.install("-e.[conformance]")
     session.run("python", "-m", "conformance", "catalogue", "--check")
     session.run("python", "-m", "ci.guests", "page", "--check")

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 PAGE = ROOT / "README.md"
 BEGIN = "<!-- made from ci/platforms.toml by `python -m ci.guests page` -->"
 END = "<!-- end of what is made -->"
+NEVER = "documented only, never run yet"
 _HEAD = ("system", "how", "Python", "verdict of the suite", "when", "seconds")
 
 
@@ -28,9 +29,11 @@ def rows(platforms: Sequence[Platform]) -> str:
     for one in platforms:
         when = one.when.isoformat() if one.when else ""
         seconds = f"{one.seconds:.0f}" if one.seconds is not None else ""
-        # Documents have no verdict; of the others one without it has not been recorded yet.
-        verdict = one.verdict or ("" if one.evidence == "documented" else "not recorded yet")
-        cells = (one.title, one.evidence, one.python, verdict, when, seconds)
+        # What a hosted machine would be evidence of is none until a run was recorded.
+        never = one.reached == "hosted" and not one.verdict
+        verdict = one.verdict or ("" if never else "not recorded yet")
+        how = NEVER if never else one.evidence
+        cells = (one.title, how, one.python, verdict, when, seconds)
         lines.append(_line(cells))
     return "\n".join(lines)
 

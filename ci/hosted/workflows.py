@@ -9,23 +9,20 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ci.guests import table, wine
 from conformance import toml
 
-from . import pins, table
+from . import pins
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .table import Platform
+    from ci.guests.table import Platform
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKFLOWS = ROOT / ".github" / "workflows"
 _TEMPLATES = Path(__file__).with_name("templates")
 _HEAD = "# Made from ci/hosted/templates/{name} by `python -m ci.hosted`: change that.\n"
-
-# Those that know nothing of Unix; and without one that takes a socket's number for a descriptor.
-WINDOWS_TESTS = ("errors", "inbox", "passer_receiving", "windows")
-_NOT_THERE = "test_a_passer_goes_in_its_own_channel"
 
 
 def pythons() -> list[str]:
@@ -33,6 +30,11 @@ def pythons() -> list[str]:
     project = toml.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     found = [re.fullmatch(r".* :: (3\.\d+)", word) for word in project["classifiers"]]
     return sorted((one[1] for one in found if one), key=lambda word: int(word.split(".")[1]))
+
+
+def hosted() -> list[Platform]:
+    """Give the rows of the table that are hosted machines."""
+    return [one for one in table.platforms() if one.reached == "hosted"]
 
 
 def rows(platform: Platform) -> Iterator[dict[str, Any]]:
@@ -53,7 +55,7 @@ def rows(platform: Platform) -> Iterator[dict[str, Any]]:
 
 def names() -> list[str]:
     """Name what has to bring results; the suite does not run on Windows."""
-    return [row["id"] for one in table.hosted() if one.kind != "windows" for row in rows(one)]
+    return [row["id"] for one in hosted() if one.kind != "windows" for row in rows(one)]
 
 
 def made(template: str) -> str:
@@ -65,11 +67,12 @@ def made(template: str) -> str:
     """
     pinned, versions = pins.pins(), pythons()
     text = re.sub(r"(?<=uses: )(\S+)@pinned", lambda at: str(pinned[at[1]]), template)
-    of_windows = [f"fdpass/tests/test_{name}.py" for name in WINDOWS_TESTS]
+    of_windows = [f"fdpass/tests/test_{name}.py" for name in wine.TESTS]
+    without = " and ".join(f"not {name}" for name in wine.NOT_THERE)
     for word, value in {
         "@pythons@": json.dumps(versions),
         "@newest@": versions[-1],
-        "@windows tests@": " ".join((*of_windows, "-k", f'"not {_NOT_THERE}"')),
+        "@windows tests@": " ".join((*of_windows, "-k", f'"{without}"')),
     }.items():
         text = text.replace(word, value)
     text = re.sub(r"(?m)^( *)@names@$", lambda at: _indented(at[1], names()), text)
@@ -77,7 +80,7 @@ def made(template: str) -> str:
 
 
 def _of_kind(kind: str) -> list[str]:
-    found = [row for one in table.hosted() if one.kind == kind for row in rows(one)]
+    found = [row for one in hosted() if one.kind == kind for row in rows(one)]
     return [f"- {{ {', '.join(_pairs(row))} }}" for row in found]
 
 

@@ -6,6 +6,7 @@ import configparser
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,8 @@ _ROOT = Path(__file__).resolve().parents[2]
 if not (_ROOT / "ci" / "hosted").exists():
     pytest.skip("ci/ is not here: no source tree", allow_module_level=True)
 
-from ci.hosted import pins, table, workflows  # noqa: E402
+from ci.guests import page, table  # noqa: E402
+from ci.hosted import pins, workflows  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,7 +73,7 @@ def test_one_that_is_not_is_named(
 
 def test_every_row_is_a_job_and_its_results_are_expected() -> None:
     jobs = _read("conformance.yml")["jobs"]
-    expected = [row["id"] for one in table.hosted() for row in workflows.rows(one)]
+    expected = [row["id"] for one in workflows.hosted() for row in workflows.rows(one)]
 
     ids = {job: [row["id"] for row in _rows(told)] for job, told in jobs.items()}
     merged = jobs["matrix"]["steps"][3]["run"].split()
@@ -79,7 +81,7 @@ def test_every_row_is_a_job_and_its_results_are_expected() -> None:
     assert sorted(chain(*ids.values())) == sorted(expected)
     assert sorted(merged[2:]) == sorted(set(expected) - set(ids["windows"]))
     assert set(jobs["matrix"]["needs"]) == {"suite"} | {
-        one.kind for one in table.hosted() if one.kind != "windows"
+        one.kind for one in workflows.hosted() if one.kind != "windows"
     }
 
 
@@ -93,6 +95,16 @@ def test_every_system_of_vmactions_is_booted_by_a_step_of_its_own() -> None:
 def test_a_template_with_an_action_that_is_not_pinned_is_refused() -> None:
     with pytest.raises(KeyError, match="actions/cache"):
         workflows.made("      - uses: actions/cache@pinned\n")
+
+
+def test_a_machine_on_which_nothing_ran_is_no_evidence() -> None:
+    never = [one for one in workflows.hosted() if not one.verdict]
+    ran = replace(never[0], verdict="conforms")
+
+    lines = page.rows([*never, ran]).splitlines()[2:]
+
+    assert all(f"| {page.NEVER} |" in line for line in lines[:-1])
+    assert "| ran | every | conforms |" in lines[-1]
 
 
 # -- what all of them keep ----------------------------------------------------------------------
@@ -221,10 +233,7 @@ def test_every_list_of_pythons_is_that_of_the_classifiers() -> None:
 
 
 def test_every_version_of_python_has_a_guest_in_the_table() -> None:
-    path = _ROOT / "ci" / "platforms.toml"
-    if not path.exists():
-        pytest.skip("no ci/platforms.toml: the guests have no table yet")
-    guests = {row["name"] for row in toml.loads(path.read_text())["platform"]}
+    guests = {one.name for one in table.platforms() if one.reached == "guest"}
 
     assert {f"cpython-{version}" for version in workflows.pythons()} <= guests
 
