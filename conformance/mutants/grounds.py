@@ -23,7 +23,7 @@ SIMULATED = frozenset({"bsd43", "sysv"})
 """The interfaces that no system at hand has."""
 
 
-_WINE = "out/wine/start"
+_WINE = "out/guests/made/wine/start"
 
 
 class Missing(Exception):
@@ -83,7 +83,7 @@ def prepare(folder: str | os.PathLike[str]) -> Grounds:
     return Grounds(
         faulty=_built(systems.build, folder),
         simulated=_built(simulated.build, folder),
-        wine=wine if wine.exists() else f"there is no {_WINE}; `nox -s wine` makes it",
+        wine=wine if wine.exists() else f"there is no {_WINE}; `nox -s guest -- wine` makes it",
     )
 
 
