@@ -27,7 +27,7 @@ import jdk.internal.access.SharedSecrets;
 
 /**
  * What the peer does with plain descriptors, and with its table. Java knows neither fcntl(2) nor poll(2)
- * for them: there is no telling of flags, no O_NONBLOCK, and a read waits as long as the system does.
+ * for them: there is no telling of flags, no O_NONBLOCK, and no read that ends in time.
  */
 final class Descriptors {
     private static final JavaIOFileDescriptorAccess ACCESS = SharedSecrets.getJavaIOFileDescriptorAccess();
@@ -50,7 +50,6 @@ final class Descriptors {
         operations.put("open", this::open);
         operations.put("socketpair", this::socketpair);
         operations.put("write", this::write);
-        operations.put("read", this::read);
         operations.put("seek", this::seek);
         operations.put("identity", this::identity);
         operations.put("close", it -> {
@@ -141,12 +140,6 @@ final class Descriptors {
         byte[] data = HexFormat.of().parseHex(it.text("hex"));
         new FileOutputStream(of(it.number("fd"))).write(data);
         return Map.of("count", data.length);
-    }
-
-    private Map<String, ?> read(Peer.Request it) throws IOException {
-        byte[] data = new byte[it.number("count")];
-        int got = new FileInputStream(of(it.number("fd"))).read(data);
-        return Map.of("hex", HexFormat.of().formatHex(data, 0, Math.max(got, 0)));
     }
 
     private Map<String, ?> seek(Peer.Request it) throws IOException {
