@@ -429,8 +429,7 @@ def pytest_runtest_makereport(
         evidence = environment.evidence(system)
         item.user_properties.append(("evidence", evidence))  # for JUnit
         if _STARTING in item.stash:
-            took: float = item.stash[_STARTING]
-            item.user_properties.append((STARTING, round(took, 4)))
+            item.user_properties.append((STARTING, f"{item.stash[_STARTING]:.4f}"))
     report = yield
     if requirement and call.when == "call" and report.failed:
         from .verdict import sections

@@ -63,7 +63,11 @@ class Recorder:
             self._crashed |= report.when not in {"setup", "call", "teardown"}  # a worker died
         elif report.when == "call" or (report.when == "setup" and not report.passed):
             said["seconds"] = round(report.duration, 4)
-            said |= {name: value for name, value in report.user_properties if name == STARTING}
+            said |= {
+                name: float(str(value))
+                for name, value in report.user_properties
+                if name == STARTING
+            }
             if said["verdict"] != "pass":
                 said["transcript"] = {
                     title[len(TRANSCRIPT) :]: text.splitlines()

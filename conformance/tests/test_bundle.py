@@ -24,6 +24,8 @@ from conformance import __version__
 from conformance.report.catalogue import sha256
 from conformance.requirement import catalogue
 
+from .heeding import HEEDING
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -268,7 +270,18 @@ def test_bytecode_goes_where_the_rest_does(bundle: Path, temporary: Path, tmp_pa
 def _started(bundle: Path, temporary: Path) -> subprocess.Popen[str]:
     """Start a run, and wait until its first check is done."""
     running = subprocess.Popen(
-        [sys.executable, str(bundle), "run", "-v", "--plain", "-n", "2", "--group", "fifo"],
+        [
+            *HEEDING,
+            sys.executable,
+            str(bundle),
+            "run",
+            "-v",
+            "--plain",
+            "-n",
+            "2",
+            "--group",
+            "fifo",
+        ],
         env=_environment(temporary),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

@@ -28,6 +28,8 @@ from conformance.tests.fleet_machines import (
     single_file,
 )
 
+from .heeding import HEEDING
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
@@ -88,7 +90,7 @@ class Fleet:
         bundle = self.folder / "suite.pyz"
         own = ["fleet", "hosts.toml", "--bundle", str(bundle), "-o", "out", "--plain"]
         return subprocess.Popen(
-            [sys.executable, "-m", "conformance", *own, *words],
+            [*HEEDING, sys.executable, "-m", "conformance", *own, *words],
             cwd=self.folder,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

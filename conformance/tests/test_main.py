@@ -20,6 +20,8 @@ from conformance.__main__ import cli
 from conformance.report import catalogue, model
 from conformance.requirement import catalogue as requirements
 
+from .heeding import HEEDING
+
 _ROOT = Path(__file__).resolve().parent.parent.parent
 _ONE = ("--check", "fifo.order", "--transport", "inherited")
 
@@ -255,18 +257,13 @@ def test_4_a_worker_that_dies_is_told(tmp_path: Path) -> None:
     assert not results.exists()
 
 
-# A shell lets what it starts in the background ignore SIGINT, and that is inherited.
-_HEED = "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL)"
-_HEEDING = (sys.executable, "-c", f"{_HEED}; os.execv(sys.argv[1], sys.argv[1:])")
-
-
 @pytest.mark.parametrize("workers", [0, 1])
 def test_4_an_interrupted_run_is_no_verdict(tmp_path: Path, workers: int) -> None:
     results, mark = tmp_path / "out.json", tmp_path / "mark"
     sleeper = peer(tmp_path, _SLEEPS, mark=str(mark))
     words = ["run", "-n", str(workers), *_ONE, "--peer", sleeper, "--results", str(results)]
     running = subprocess.Popen(
-        [*_HEEDING, sys.executable, "-m", "conformance", *words, "--timeout-scale", "9"],
+        [*HEEDING, sys.executable, "-m", "conformance", *words, "--timeout-scale", "9"],
         cwd=_ROOT,
         stdout=subprocess.PIPE,
         text=True,

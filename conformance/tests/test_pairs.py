@@ -134,12 +134,12 @@ def plain_peer(folder: Path, change: str) -> str:
 
 
 def cell(document: Document, sender: str, receiver: str) -> Cell:
-    (found,) = (
+    """Give what was found in the usual dialect of the sender."""
+    return next(
         one
         for one in document["cells"]
         if one["row"].startswith(f"{sender}, ") and one["column"] == receiver
     )
-    return found
 
 
 def of_suite(document: Document, name: str, receiver: str) -> Cell:

@@ -107,7 +107,7 @@ def test_a_check_runs_over_every_transport(run: Run) -> None:
 def test_a_report_carries_flat_strings(run: Run) -> None:
     (properties,) = run("--check", "fifo.order", "--transport", "inherited").properties
 
-    assert tuple(properties) == (*FIELDS, "evidence")
+    assert tuple(properties) == (*FIELDS, "evidence", "starting")
     assert properties == {
         "id": "fifo.order",
         "group": "fifo",
@@ -121,7 +121,9 @@ def test_a_report_carries_flat_strings(run: Run) -> None:
         "verdict": "pass",
         "message": "",
         "evidence": environment.evidence(),
+        "starting": properties["starting"],
     }
+    assert all(type(value) is str for value in properties.values())
 
 
 def test_workers_collect_the_same(run: Run) -> None:
