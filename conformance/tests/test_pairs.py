@@ -67,7 +67,25 @@ _SPEAKS_TWO = """
     def pass_on(self, end, fd):
         socket.send_fds(end, [self.byte], [fd])
 """
+_NEEDS_A_NUL = """
+    def condition_of(self, error):
+        return "not-a-passer" if isinstance(error, KeyError) else super().condition_of(error)
+
+    def receive(self, end):
+        data, fds, _, _ = socket.recv_fds(end, 1, 1)
+        if not data:
+            raise PeerClosed("the stream has ended")
+        if data != b"\\\\0":
+            [os.close(fd) for fd in fds]
+            raise KeyError("what is that?")
+        return fds[0]
+"""
 _SPEAKS_ANOTHER = """
+    def op_hello(self, request):
+        told = super().op_hello(request)
+        del told["dialects"]
+        return told
+
     def pass_on(self, end, fd):
         socket.send_fds(end, [b"<fd>"], [fd])
 
@@ -150,6 +168,10 @@ def of_suite(document: Document, name: str, receiver: str) -> Cell:
     )
 
 
+def wires(document: Document) -> dict[str, list[str]]:
+    return {row["id"]: row["wire"] for row in document["rows"] if not row["raw"]}
+
+
 def came(outcome: Outcome) -> list[str]:
     return [step["got"] or step["said"] for step in outcome["steps"]]
 
@@ -174,7 +196,7 @@ def test_faithful_peers_pass_and_keep_what_finds_no_slot(tmp_path: Path) -> None
         assert of_suite(document, "3 in a message", one)["words"] == "takes it"
         assert of_suite(document, "!", one)["kind"] == "refuses"
         assert of_suite(document, "count", one)["kind"] == "refuses"
-    assert [row["wire"] for row in document["rows"]][:2] == [["00+1"], ["00+1"]]
+    assert wires(document)["fdpass, nul"] == wires(document)[f"{other}, nul"] == ["00+1"]
 
 
 def test_a_full_table_is_really_full_and_the_loss_is_told() -> None:
@@ -203,11 +225,13 @@ def test_where_no_table_can_be_filled_that_is_said(tmp_path: Path) -> None:
     assert "its table cannot be filled" in found["not_tried"]["full"]
 
 
-def test_who_needs_a_nul_refuses_others() -> None:
-    document = measured(("fdpass", "multiprocessing"), 2, 1.0)
+def test_who_needs_a_count_refuses_others(tmp_path: Path) -> None:
+    nul_alone = plain_peer(tmp_path, _NEEDS_A_NUL)
 
-    assert cell(document, "multiprocessing", "fdpass")["words"] == "refuses"
-    assert cell(document, "fdpass", "multiprocessing")["words"] == "refuses, leaks 10"
+    document = measured((nul_alone, "multiprocessing"), 2, 1.0)
+
+    assert cell(document, "multiprocessing", nul_alone)["words"] == "refuses"
+    assert cell(document, nul_alone, "multiprocessing")["words"] == "refuses, leaks 10"
     assert [row["dialect"] for row in document["rows"]][:2] == ["nul", "count"]
 
 
@@ -297,11 +321,12 @@ def test_each_dialect_of_a_sender_is_tried(tmp_path: Path) -> None:
 
     document = measured(("fdpass", two), 2, 1.0)
 
-    rows = {row["id"]: row["wire"] for row in document["rows"] if not row["raw"]}
     by_place = {(one["row"], one["column"]): one for one in document["cells"]}
-    assert rows == {"fdpass, nul": ["00+1"], f"{two}, nul": ["00+1"], f"{two}, bang": ["21+1"]}
+    of_two = {name: wire for name, wire in wires(document).items() if name.startswith(two)}
+    assert of_two == {f"{two}, nul": ["00+1"], f"{two}, bang": ["21+1"]}
     assert by_place[f"{two}, nul", "fdpass"]["kind"] == "passes"
-    assert by_place[f"{two}, bang", "fdpass"]["kind"] == "refuses"
+    assert by_place[f"{two}, bang", "fdpass"]["kind"] == "passes"  # it is told to speak that
+    assert by_place["fdpass, word0", two]["kind"] != "passes"
     assert by_place[f"{two}, bang", two]["dialect"] == "bang"
     assert by_place["fdpass, nul", two]["dialect"] == "nul"
 
@@ -428,7 +453,7 @@ def test_the_command_writes_what_it_shows(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout.isascii()
     assert document["finished"] is True
-    assert len(document["cells"]) == 4 + 2 * len(RAW)
+    assert len(document["cells"]) == 2 * (len(wires(document)) + len(RAW))
     assert "send-fds receives" in done.stdout
     assert f"{len(document['cells'])} pairs in " in done.stdout
     assert "◑ loses" in paths[1].read_text()
