@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from . import page, table, visiting
+from . import matrix, page, table, visiting
 from .outcome import Outcome
 from .places import MADE, OUT
 from .running import CannotRun, end_all
@@ -104,12 +104,13 @@ def main(words: list[str]) -> int:
     commands.add_parser("list", help="list the guests")
     noted = commands.add_parser("record", help="write into the table what results files say")
     noted.add_argument("names", nargs="*", default=["full"])
+    commands.add_parser("matrix", help="draw ci/matrix, the page of all, from the results files")
     drawn = commands.add_parser("page", help="write README's table from that of the platforms")
     drawn.add_argument("--check", action="store_true", help="only say whether it is up to date")
     given = parser.parse_args(words)
     try:
-        if given.what == "page":
-            return page.write(check=given.check)
+        if given.what in {"page", "matrix"}:
+            return matrix.write() if given.what == "matrix" else page.write(check=given.check)
         guests = chosen(getattr(given, "names", None) or [getattr(given, "name", "full")])
     except (CannotRun, table.BadTable) as refused:
         print(refused, file=sys.stderr)
