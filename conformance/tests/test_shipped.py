@@ -108,3 +108,16 @@ def test_the_page_tells_what_became_of_each(tmp_path: Path) -> None:
     unknown = passers.page([model.read(results)], {"send-fds": about._replace(reasons={})})
     assert "- not known: descriptor 1 of 1 was lost: " in unknown
     assert f"ran {model.read(results)['started'][:10]} on " in said
+
+
+def test_readme_says_of_passers_what_their_page_says() -> None:
+    here = Path(__file__).resolve().parents[1]
+    whole = (here / "peers" / "README.md").read_text(encoding="utf-8")
+    readme = (here.parent / "README.md").read_text(encoding="utf-8")
+    table = readme.partition("<!-- passers -->\n")[2].partition("<!-- up to here -->")[0]
+    rows = [line.strip("| ").split(" | ") for line in table.splitlines()[2:]]
+
+    assert len(rows) >= 15
+    assert len({language for _, language, *_ in rows}) >= 9
+    for name, _, *cells in rows:
+        assert f"| {' | '.join([name, *cells])} |" in whole
