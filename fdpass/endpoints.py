@@ -11,12 +11,12 @@ from __future__ import annotations
 import errno
 import os
 import sys
-import warnings
 from time import monotonic, sleep
 
 from . import backends, credentials
 from .credentials import Credentials
 from .errors import PasserClosed
+from .lifetime import Owner
 from .passer import Passer
 
 if sys.platform == "win32":
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     import socket
     import subprocess
     from collections.abc import Sequence
-    from types import TracebackType
     from typing import Any
 
     from .backends import Backend, Endpoint
@@ -248,8 +247,10 @@ def listen(path: str | os.PathLike[str], *, mode: int = 0o600, **options: Any) -
     return Listener(chosen, fd, name, (made.st_dev, made.st_ino), options)
 
 
-class Listener:
+class Listener(Owner):
     """Accepts passers at a path; removes the path when closed, if it is still its own."""
+
+    _fd = -1  # none yet, or no more
 
     def __init__(
         self,
@@ -266,6 +267,11 @@ class Listener:
         self._process = os.getpid()
         self._absolute = os.path.abspath(path)
         self.path = path
+
+    @property
+    def closed(self) -> bool:
+        """Whether the listener has been closed."""
+        return self._fd < 0
 
     def fileno(self) -> int:
         """Give the listening descriptor, to be polled; the listener owns it."""
@@ -299,24 +305,6 @@ class Listener:
             self._backend.stop(fd, self._absolute, self._identity)
         else:
             os.close(fd)
-
-    def __enter__(self) -> Listener:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def __del__(self) -> None:
-        if getattr(self, "_fd", -1) >= 0:
-            try:  # where warnings are errors, too
-                warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self, stacklevel=2)
-            finally:
-                self.close()
 
     def __repr__(self) -> str:
         state = "closed" if self._fd < 0 else f"on descriptor {self._fd}"

@@ -16,11 +16,8 @@ Threads: any number may send, one may receive. Processes: one may use an end.
 
 from __future__ import annotations
 
-import os
 import socket
 import threading
-import warnings
-import weakref
 from collections import deque, namedtuple
 from contextlib import contextmanager
 
@@ -37,13 +34,13 @@ from .errors import (
     PeerReset,
     TableFull,
 )
+from .lifetime import Owner, renewed_after_fork
 from .patience import Patience
 from .table import RESERVE, close_all
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from types import TracebackType
 
     from .arrivals import Arrival
     from .credentials import Credentials
@@ -53,7 +50,6 @@ _AT_ONCE = 1 << 16  # bytes of a stream
 # Slots to keep in reserve. Where a peek works one, so that something gets on in a full table; else
 # for as many as Linux carries in a message, and never more than a quarter: on macOS there are 256.
 _MOST_SLOTS = 253
-_sockets: weakref.WeakSet[MessageSocket] = weakref.WeakSet()
 
 
 class Message(namedtuple("Message", ["data", "fds", "credentials"])):
@@ -65,7 +61,7 @@ class Message(namedtuple("Message", ["data", "fds", "credentials"])):
     credentials: Credentials | None
 
 
-class MessageSocket:
+class MessageSocket(Owner):
     """A Unix socket for bytes and descriptors, of whatever type: stream, records, datagrams.
 
     Takes *channel* over. *survival* is "peek", "reserve" or "auto", see :mod:`fdpass.survival`. A
@@ -79,7 +75,6 @@ class MessageSocket:
     """
 
     def __init__(self, channel: int | socket.socket, *, survival: str = "auto") -> None:
-        self._closed = True
         if reason := bsd44.missing():
             raise OSError(reason)
         self.survival = _survival.choose(bsd44, survival).NAME
@@ -99,7 +94,7 @@ class MessageSocket:
         self._closed = False
         self._slots = 1 if self.survival == "peek" else _slots()
         RESERVE.want(self._slots)
-        _sockets.add(self)
+        renewed_after_fork(self)
 
     # -- what it is
 
@@ -107,11 +102,6 @@ class MessageSocket:
         """Give the descriptor, which the socket owns; poll when nothing is :attr:`buffered`."""
         self._check_open()
         return self._end.fileno()
-
-    @property
-    def closed(self) -> bool:
-        """Whether this end has been closed."""
-        return self._closed
 
     @property
     def buffered(self) -> int:
@@ -322,25 +312,8 @@ class MessageSocket:
             self._end.close()
         RESERVE.release(self._slots)
 
-    def __enter__(self) -> MessageSocket:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def __del__(self) -> None:
-        if not getattr(self, "_closed", True):
-            try:  # where warnings are errors, too
-                warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self, stacklevel=2)
-            finally:
-                self.close()
-
-    def _after_fork(self) -> None:
+    def _renew_locks(self) -> None:
+        # The old ones may be held by threads that the child of a fork has not.
         self._departures.renew_locks()
         self._lock = threading.Lock()
         self._reader = threading.Lock()
@@ -352,11 +325,3 @@ def _slots() -> int:
 
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     return max(1, _MOST_SLOTS if limit < 0 else min(_MOST_SLOTS, limit // 4))
-
-
-def _after_fork() -> None:
-    for one in list(_sockets):
-        one._after_fork()
-
-
-os.register_at_fork(after_in_child=_after_fork)

@@ -14,17 +14,16 @@ have a copy of the queue and the inbox; one of them closes its passer.
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
 import warnings
-import weakref
 from array import array
 
 from . import dialects
 from . import survival as _survival
 from .errors import PasserBusy, PasserClosed, SentInPart, TableFull
 from .inbox import MOST_DATA, Inbox
+from .lifetime import Owner, renewed_after_fork
 from .outbox import Outbox
 from .patience import Patience
 from .table import RESERVE, let_go, number_of
@@ -35,7 +34,6 @@ if sys.platform == "win32":
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from types import TracebackType
     from typing import Any
 
     from .backends import Backend, Endpoint
@@ -50,10 +48,9 @@ _LOOK_AGAIN = 0.1  # seconds
 _MOST_SLOTS = (
     256  # to reserve: Linux carries 253 in a message, and smaller ones are always possible
 )
-_passers: weakref.WeakSet[Passer] = weakref.WeakSet()
 
 
-class Passer:
+class Passer(Owner):
     """One end of a channel for descriptors.
 
     Made by :func:`fdpass.pair`, :func:`fdpass.adopt`, :func:`fdpass.connect` and
@@ -72,7 +69,6 @@ class Passer:
         max_queued: int = 1024,
         dialect: str = "nul",
     ) -> None:
-        self._closed = True
         if batch < 1:
             raise ValueError(f"expected a batch of at least 1 descriptor, received {batch}")
         if max_queued < 0:
@@ -97,7 +93,7 @@ class Passer:
         self._closed = False
         self._slots = min(self.batch, _MOST_SLOTS) if way.RESERVES else 0
         RESERVE.want(self._slots)
-        _passers.add(self)
+        renewed_after_fork(self)
 
     # -- what it is
 
@@ -105,11 +101,6 @@ class Passer:
         """Give the channel's descriptor, to be polled; the passer owns it."""
         self._check_open()
         return self._endpoint.fileno()
-
-    @property
-    def closed(self) -> bool:
-        """Whether this end has been closed."""
-        return self._closed
 
     @property
     def queued(self) -> int:
@@ -409,35 +400,8 @@ class Passer:
         if left:
             warnings.warn(f"{left} descriptors were still queued", ResourceWarning, stacklevel=2)
 
-    def __enter__(self) -> Passer:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def __del__(self) -> None:
-        if not getattr(self, "_closed", True):
-            try:  # where warnings are errors, too
-                warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self, stacklevel=2)
-            finally:
-                self.close()
-
-    def _after_fork(self) -> None:
-        # The old locks may be held by threads that the child has not.
+    def _renew_locks(self) -> None:
+        # The old ones may be held by threads that the child of a fork has not.
         self._reader = threading.Lock()
         self._outbox.lock = threading.Lock()
         self._inbox.lock = threading.Lock()
-
-
-def _after_fork() -> None:
-    for passer in list(_passers):
-        passer._after_fork()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 
 # From the ground up; those on one floor know nothing of each other.
 FLOORS = [
-    {"fdpass.errors"},
+    {"fdpass.errors", "fdpass.lifetime"},
     {
         "fdpass.table",
         "fdpass.credentials",
