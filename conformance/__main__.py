@@ -23,6 +23,7 @@ from .facts import reference
 from .facts.command import facts
 from .fleet.command import fleet
 from .harness.transports import TRANSPORTS
+from .options import timeout_scale
 from .pairs.command import pairs
 from .peers import levels
 from .peers.commands import check_peer, peers
@@ -181,13 +182,7 @@ def _baseline(_: click.Context, __: click.Parameter, value: str) -> str:
     show_default=True,
     help="Processes that run checks at the same time; 0: none but this one.",
 )
-@click.option(
-    "--timeout-scale",
-    default=1.0,
-    type=click.FloatRange(min=0, min_open=True),
-    metavar="FACTOR",
-    help="Stretch all deadlines, for slow systems.",
-)
+@timeout_scale
 @click.option(
     "--launcher",
     default="",

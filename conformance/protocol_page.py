@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from .harness.transports import TRANSPORTS
 from .protocol import operations, schema
+from .report import renewing
 from .requirement import catalogue
 
 if TYPE_CHECKING:
@@ -20,9 +21,7 @@ END = "<!-- up to here -->"
 
 def renewed(page: str) -> str:
     """Give the whole page with all that is made anew."""
-    before, _, rest = page.partition(START)
-    _, _, after = rest.partition(END)
-    return f"{before}{START}\n\n{operations_part()}\n{END}{after}"
+    return renewing.renewed(page, START, END, f"\n{operations_part()}")
 
 
 def operations_part() -> str:

@@ -6,7 +6,7 @@ import re
 import sys
 from typing import TYPE_CHECKING
 
-from conformance.report import model
+from conformance.report import model, renewing
 
 from . import outcome, table
 from .places import OUT, ROOT
@@ -43,17 +43,8 @@ def _line(cells: Sequence[str]) -> str:
 
 
 def renewed(text: str, platforms: Sequence[Platform]) -> str:
-    """Give the page with the table in it, between its marks.
-
-    Raises:
-        ValueError: the marks are not in it.
-
-    """
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"{PAGE.name} has no {BEGIN} and {END}")
-    return f"{before}{BEGIN}\n{rows(platforms)}\n{END}{after}"
+    """Give the page with the table in it, between its marks."""
+    return renewing.renewed(text, BEGIN, END, rows(platforms))
 
 
 def write(*, check: bool) -> int:

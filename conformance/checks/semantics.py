@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from conformance.requirement import may, must, should
 
 if TYPE_CHECKING:
-    from conformance.platform.script import Script
+    from conformance.platform.script import Received, Script
+    from conformance.platform.steps import Fd
 
 _FIRST_OCTET = "POSIX.1-2017 XSH 2.10.11: as if queued along with the first normal data octet"
 _ONE_SEGMENT = "POSIX.1-2017 XSH 2.10.11: never data or ancillary data of more than one segment"
@@ -86,6 +87,17 @@ def test_bytes_before(s: Script) -> None:
     s.expect(message.fds, 1, "the descriptor did not come with its message")
 
 
+def _brings_the_pipe(s: Script, came: Received, read_end: Fd) -> None:
+    """Expect the five bytes, and with them the writing end of a pipe."""
+    s.need(came.count.equals(5), "a receive that gives five bytes where five are")
+    s.write(came.fd(), b"through")
+    heard = s.read(read_end, 7)
+
+    s.expect(came.data, b"HELLO", "other bytes than those that were sent")
+    s.expect(came.fds, 1, "the descriptor did not come")
+    s.expect(heard.data, b"through", "what came is not the descriptor that was sent")
+
+
 @must("semantics.gathered", _GATHERED, subject="platform", endangers=("bidirectional",))
 def test_gathered(s: Script) -> None:
     """A message that is sent from several buffers carries its descriptor.
@@ -98,13 +110,8 @@ def test_gathered(s: Script) -> None:
     sent = s.send_oddly(a, b"HELLO", [write_end], "pieces")
     s.need(sent.count.equals(5), "a channel that takes five bytes at once")
     came = s.recv(b, 5)
-    s.need(came.count.equals(5), "a receive that gives five bytes where five are")
-    s.write(came.fd(), b"through")
-    heard = s.read(read_end, 7)
 
-    s.expect(came.data, b"HELLO", "other bytes than those that were sent")
-    s.expect(came.fds, 1, "the descriptor did not come")
-    s.expect(heard.data, b"through", "what came is not the descriptor that was sent")
+    _brings_the_pipe(s, came, read_end)
 
 
 @must("semantics.scattered", _SCATTERED, subject="platform", endangers=("bidirectional",))
@@ -119,13 +126,8 @@ def test_scattered(s: Script) -> None:
     s.need(sent.count.equals(5), "a channel that takes five bytes at once")
 
     came = s.recv_oddly(b, 5, "pieces")
-    s.need(came.count.equals(5), "a receive that gives five bytes where five are")
-    s.write(came.fd(), b"through")
-    heard = s.read(read_end, 7)
 
-    s.expect(came.data, b"HELLO", "other bytes than those that were sent")
-    s.expect(came.fds, 1, "the descriptor did not come")
-    s.expect(heard.data, b"through", "what came is not the descriptor that was sent")
+    _brings_the_pipe(s, came, read_end)
 
 
 @should("semantics.rest-alone", _ONE_SEGMENT, subject="platform", endangers=("fifo",))

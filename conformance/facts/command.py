@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ..options import timeout_scale
 from ..report.screen import Screen
 from . import document, profiles, shown
 from . import facts as chosen
@@ -43,13 +44,7 @@ What the facts mean, and what was measured elsewhere, is in FACTS.md.
     f"- for this system, or one that comes with the suite ({', '.join(profiles.names())}).",
 )
 @click.option("--plain", is_flag=True, help="No colour, ASCII only.")
-@click.option(
-    "--timeout-scale",
-    default=1.0,
-    type=click.FloatRange(min=0, min_open=True),
-    metavar="FACTOR",
-    help="Stretch the deadlines, for slow systems.",
-)
+@timeout_scale
 def facts(
     *,
     wanted: tuple[str, ...],

@@ -5,9 +5,12 @@ Only the checks that send raw messages need to know. Framings with a payload are
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import Lacking
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 USUAL = "nul"
 """What a peer speaks that says nothing of dialects."""
@@ -25,12 +28,17 @@ class Dialect(NamedTuple):
     """What the suite has to know of a dialect to send raw messages in it."""
 
     name: str
-    one: bytes
-    """Announces one descriptor, which comes with its first byte."""
+    message: Callable[[int], bytes]
+    """Gives the bytes that announce so many descriptors, which come with the first of them."""
     in_parts: tuple[int, bytes, bytes] | None = None
     """A message that a channel can cut: for how many descriptors, its first byte, and the rest."""
     takes_any_byte: bool = False
     """Whether no byte is wrong by itself."""
+
+    @property
+    def one(self) -> bytes:
+        """What announces one descriptor."""
+        return self.message(1)
 
     def cut_in_two(self) -> tuple[int, bytes, bytes]:
         """Give a message in two parts, and the number of descriptors that come with the first.
@@ -58,10 +66,10 @@ class Dialect(NamedTuple):
 
 
 SPOKEN: dict[str, Dialect] = {
-    "nul": Dialect("nul", b"\0", (3, b"\0", b"\0\0")),
-    "count": Dialect("count", b"\1", takes_any_byte=True),
-    "bang": Dialect("bang", b"!"),
-    "word0": Dialect("word0", bytes(4), (1, b"\0", bytes(3))),
+    "nul": Dialect("nul", bytes, (3, b"\0", b"\0\0")),
+    "count": Dialect("count", lambda count: bytes([count % 256]), takes_any_byte=True),
+    "bang": Dialect("bang", lambda _: b"!"),
+    "word0": Dialect("word0", lambda _: bytes(4), (1, b"\0", bytes(3))),
 }
 """Those in which the suite sends raw messages."""
 

@@ -5,8 +5,8 @@ Pure: it makes no system call.
 
 from __future__ import annotations
 
+from html import escape
 from typing import TYPE_CHECKING
-from xml.sax.saxutils import escape
 
 from . import summary
 
@@ -57,8 +57,8 @@ def badge(label: str, words: str, state: str) -> str:
     left_text, right_text = _width(label), _width(words)
     left, right = left_text + 16, right_text + 16
     return _SVG.format(
-        label=escape(label, {'"': "&quot;"}),
-        words=escape(words, {'"': "&quot;"}),
+        label=escape(label),
+        words=escape(words),
         width=left + right,
         left=left,
         right=right,

@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import CannotStart, Lacking, PassFailed, PeerFailed, RequestRefused
+from ..harness.dialects import SPOKEN
 from ..harness.patience import Patience
 from ..harness.peer import start
 from ..harness.tokens import Token
@@ -17,7 +18,6 @@ from ..peers.shipped import SHIPPED
 from ..subject import command_of
 from .meeting import PeerSends, raw_end
 from .sides import Side
-from .trials import MESSAGES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,7 +47,9 @@ class Known(NamedTuple):
     def message(self) -> Callable[[int], bytes]:
         """The bytes of a message in its usual dialect; of one unknown, those that were seen."""
         usual, seen = next(iter(self.wires.items()))
-        return MESSAGES.get(usual) or (lambda _: bytes.fromhex(seen[0].partition("+")[0]))
+        if usual in SPOKEN:
+            return SPOKEN[usual].message
+        return lambda _: bytes.fromhex(seen[0].partition("+")[0])
 
     def passer(self) -> str:
         """Name the passer, as people know it."""
@@ -112,7 +114,7 @@ def _message(data: bytes, fds: list[int]) -> str:
 
 
 def _dialect_of(messages: list[str]) -> str:
-    known = (name for name, of in MESSAGES.items() if messages == [f"{of(1).hex()}+1"])
+    known = (name for name, it in SPOKEN.items() if messages == [f"{it.one.hex()}+1"])
     return next(known, "its own")
 
 

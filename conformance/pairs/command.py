@@ -14,6 +14,7 @@ import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from ..harness.spawn import make_room
+from ..options import timeout_scale
 from ..peers.shipped import SHIPPED
 from ..report import pairs as report
 from ..report import pairs_page
@@ -97,13 +98,7 @@ _FILE: dict[str, Any] = {
     show_default=True,
     help="Pairs that are tried at the same time.",
 )
-@click.option(
-    "--timeout-scale",
-    default=1.0,
-    type=click.FloatRange(min=0, min_open=True),
-    metavar="FACTOR",
-    help="Stretch all deadlines, for slow systems.",
-)
+@timeout_scale
 @click.option("--plain", is_flag=True, help="No colour, nothing that moves, ASCII only.")
 def pairs(
     *,

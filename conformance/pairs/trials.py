@@ -102,14 +102,6 @@ TRIALS: dict[str, Trial] = {"one by one": one_by_one, "array": array, "full": fu
 
 # -- what the suite itself sends ------------------------------------------------------------------
 
-MESSAGES: dict[str, Callable[[int], bytes]] = {
-    "nul": bytes,
-    "count": lambda count: bytes([count % 256]),
-    "bang": lambda _: b"!",
-    "word0": lambda _: bytes(4),
-}
-"""The bytes of a message with so many descriptors, by the dialect."""
-
 
 class Raw(NamedTuple):
     """A message that the suite sends itself, before one as the receiver knows it."""

@@ -11,7 +11,9 @@ from ..acquaintance import Acquaintance
 from ..baseline.condition import of_the_run
 from ..baseline.file import AUTO, chosen
 from ..errors import CannotStart
+from ..options import timeout_scale
 from ..report import model, passers
+from ..report.renewing import renewed
 from .levels import command_of
 from .shipped import PROGRAMS, SHIPPED
 
@@ -71,10 +73,9 @@ def _write(results: tuple[str, ...]) -> None:
     click.echo(f"{page} written")
     readme = here.parent.parent / "README.md"
     if readme.exists():
-        before, start, rest = readme.read_text(encoding="utf-8").partition(_START)
-        _, end, after = rest.partition(_END)
         table = passers.promises(documents, rows)
-        readme.write_text(f"{before}{start}\n{table}\n{end}{after}", encoding="utf-8")
+        text = renewed(readme.read_text(encoding="utf-8"), _START, _END, table)
+        readme.write_text(text, encoding="utf-8")
         click.echo(f"{readme} written")
 
 
@@ -94,13 +95,7 @@ def _reasons(document: model.Document) -> dict[str, tuple[str, str]]:
 
 @click.command("check-peer")
 @click.argument("command", metavar="NAME|COMMAND")
-@click.option(
-    "--timeout-scale",
-    default=1.0,
-    type=click.FloatRange(min=0, min_open=True),
-    metavar="FACTOR",
-    help="Stretch all deadlines, for slow programs.",
-)
+@timeout_scale
 def check_peer(command: str, timeout_scale: float) -> int:
     """Try whether a peer program of your own speaks the protocol, as PROTOCOL.md has it.
 

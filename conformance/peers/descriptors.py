@@ -100,6 +100,18 @@ class Descriptors:
         names = (name for name in dir(self) if name.startswith("op_"))
         return sorted(name[3:] for name in names if getattr(self, name) is not None)
 
+    def about(self, name: str, version: str, **more: object) -> dict[str, object]:
+        """Give what every hello says, and *more*."""
+        return {
+            "name": name,
+            "version": version,
+            "language": f"{sys.implementation.name} {sys.version.split()[0]}",
+            "protocol": 1,
+            "pid": os.getpid(),
+            "ops": self.operations(),
+            **more,
+        }
+
     def op_open(self, request: Request) -> object:
         """Open a path."""
         flags = _ALWAYS

@@ -126,18 +126,10 @@ class InProcess(Descriptors):
 
     def op_hello(self, request: Request) -> object:  # noqa: ARG002
         """Tell who this is."""
-        return {
-            "name": getattr(self._maker, "name", type(self._maker).__name__),
-            "version": str(getattr(self._maker, "version", "unknown")),
-            "language": f"{sys.implementation.name} {sys.version.split()[0]}",
-            "protocol": 1,
-            "pid": os.getpid(),
-            "level": "in-process",
-            "ops": self.operations(),
-            "backends": {},
-            "survivals": {},
-            "dialects": self._dialects,
-        }
+        name = getattr(self._maker, "name", type(self._maker).__name__)
+        version = str(getattr(self._maker, "version", "unknown"))
+        works = {"backends": {}, "survivals": {}, "dialects": self._dialects}
+        return self.about(name, version, level="in-process", **works)
 
     def op_adopt(self, request: Request) -> object:
         """Make a passer of a descriptor, which it takes over."""

@@ -67,17 +67,9 @@ class OneShot(Descriptors):
 
     def op_hello(self, request: Request) -> object:  # noqa: ARG002
         """Tell which program this is."""
-        return {
-            "name": os.path.basename(self._command[-1]),
-            "version": "unknown",
-            "language": "a program, run for each descriptor",
-            "protocol": 1,
-            "pid": os.getpid(),
-            "level": "one-shot",
-            "ops": self.operations(),
-            "backends": {},
-            "survivals": {},
-        }
+        name = os.path.basename(self._command[-1])
+        about = {"language": "a program, run for each descriptor", "level": "one-shot"}
+        return self.about(name, "unknown", backends={}, survivals={}, **about)
 
     def _end(self, request: Request) -> socket.socket:
         word = request["passer"]

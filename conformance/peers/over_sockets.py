@@ -70,17 +70,8 @@ class SocketPeer(Descriptors):
 
     def op_hello(self, request: Request) -> object:  # noqa: ARG002
         """Tell who this is."""
-        return {
-            "name": self.name,
-            "version": self.version,
-            "language": f"{sys.implementation.name} {sys.version.split()[0]}",
-            "protocol": 1,
-            "pid": os.getpid(),
-            "ops": self.operations(),
-            "backends": {},
-            "survivals": {},
-            "dialects": list(self.dialects),
-        }
+        spoken = list(self.dialects)
+        return self.about(self.name, self.version, backends={}, survivals={}, dialects=spoken)
 
     def op_adopt(self, request: Request) -> object:
         """Make a passer of a descriptor, which it takes over."""

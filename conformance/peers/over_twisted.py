@@ -183,16 +183,7 @@ class TwistedPeer(Descriptors):
 
     def op_hello(self, request: Request) -> object:  # noqa: ARG002
         """Tell who this is."""
-        return {
-            "name": "twisted",
-            "version": twisted.__version__,
-            "language": f"{sys.implementation.name} {sys.version.split()[0]}",
-            "protocol": 1,
-            "pid": os.getpid(),
-            "ops": self.operations(),
-            "backends": {},
-            "survivals": {},
-        }
+        return self.about("twisted", twisted.__version__, backends={}, survivals={})
 
     def _adopted(self, fd: int) -> str:
         os.set_blocking(fd, False)  # as adoptStreamConnection asks

@@ -65,14 +65,7 @@ class ReferencePeer(Descriptors):
 
     def op_hello(self, request: Request) -> object:
         """Tell who this is, and, unless it is to be brief, what works here."""
-        about = {
-            "name": "fdpass",
-            "version": fdpass.__version__,
-            "language": f"{sys.implementation.name} {sys.version.split()[0]}",
-            "protocol": 1,
-            "pid": os.getpid(),
-            "ops": self.operations(),
-        }
+        about = self.about("fdpass", fdpass.__version__)
         if request.get("brief"):
             return about
         backends = fdpass.backends.available()

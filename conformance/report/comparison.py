@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypedDict
 
-from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 from . import failure, model
 from .compare import BETTER, KINDS, TOLD, WORSE
 from .page import cell as escaped
+from .screen import grid
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -63,15 +62,15 @@ def terminal(
             (name, Text(f"{was or 'nothing'} -> {now or 'nothing'}"))
             for name, was, now in comparison.circumstances
         ]
-        parts += [screen.section("between the two", "skip"), _grid(rows), ""]
+        parts += [screen.section("between the two", "skip"), grid(rows), ""]
     for kind in KINDS.values():
         if changes := comparison.of(kind.name):
             title = f"{kind.title}: {_count(changes)}"
             parts += [screen.section(title, _LOOK[kind.sense])]
-            parts += [_grid([(_heading(change), Text(_words(change))) for change in changes]), ""]
+            parts += [grid([(_heading(change), Text(_words(change))) for change in changes]), ""]
     if facts:
         rows = [(fact["id"], Text(f"{fact['was']} -> {fact['now']}")) for fact in facts]
-        parts += [screen.section(f"changed facts: {len(facts)}", "skip"), _grid(rows), ""]
+        parts += [screen.section(f"changed facts: {len(facts)}", "skip"), grid(rows), ""]
     parts += [Text(note, style="yellow") for note in notes(comparison)]
     look = "bold red" if worse else "bold green"
     return [*parts, Text(verdict(comparison, worse), style=look)]
@@ -142,12 +141,3 @@ def _seen(change: Change) -> str:
         over = f"over {failure.variants(change.members)}"
     message = " ".join(change.message.split())
     return "; ".join(filter(None, [message, over]))
-
-
-def _grid(rows: Sequence[tuple[str | Text, Text]]) -> RenderableType:
-    grid = Table.grid(padding=(0, 2, 0, 0))
-    grid.add_column(no_wrap=True)
-    grid.add_column(overflow="fold")
-    for name, said in rows:
-        grid.add_row(name, said)
-    return Padding(grid, (0, 0, 0, 1))

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 from . import failure
+from .screen import grid
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from rich.console import RenderableType
 
     from .model import JudgedBaseline, JudgedLine, Result
@@ -29,17 +26,17 @@ def section(
     expected = [line for line in baseline["lines"] if line["outcome"] in _SEEN]
     if expected and not quiet:
         title = f"expected deviations, as baseline {baseline['name']} says: {len(expected)}"
-        parts += ["", screen.section(title, "skip"), _grid(map(_expected, expected))]
+        parts += ["", screen.section(title, "skip"), grid(map(_expected, expected))]
     wrong = [line for line in baseline["lines"] if line["wrong"]]
     unlisted = _unlisted(baseline)
     if wrong or unlisted:
         title = f"not as baseline {baseline['name']} says: {len(wrong) + len(unlisted)}"
         rows = [*unlisted, *(row for line in wrong for row in _wrong(line))]
-        parts += ["", screen.section(title, "fail"), _grid(rows)]
+        parts += ["", screen.section(title, "fail"), grid(rows)]
     hints = [line for line in baseline["lines"] if line["outcome"] == "not as documented"]
     if hints and not quiet:
         parts += ["", screen.section("not seen here, although it is documented", "skip")]
-        parts.append(_grid(map(_expected, hints)))
+        parts.append(grid(map(_expected, hints)))
     return parts
 
 
@@ -74,12 +71,3 @@ def _unlisted(baseline: JudgedBaseline) -> list[tuple[Text, Text]]:
 def _wrong(line: JudgedLine) -> list[tuple[Text, Text]]:
     said = f"{line['file']}, line {line['line']}: " + "; ".join(line["wrong"])
     return [(Text(line["check"], style="bold"), Text(said, style="red"))]
-
-
-def _grid(rows: Iterable[tuple[Text, Text]]) -> RenderableType:
-    grid = Table.grid(padding=(0, 2, 0, 0))
-    grid.add_column(no_wrap=True)
-    grid.add_column(overflow="fold")
-    for name, said in rows:
-        grid.add_row(name, said)
-    return Padding(grid, (0, 0, 0, 1))

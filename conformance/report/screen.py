@@ -11,10 +11,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from rich import box
 from rich.console import Console
+from rich.padding import Padding
 from rich.rule import Rule
+from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import TextIO
 
     from rich.console import RenderableType
@@ -97,6 +100,16 @@ class Screen:
         """Cut a line that does not fit into *room* columns."""
         dots = "..." if self.plain else "…"
         return line if len(line) <= room else line[: max(0, room - len(dots))] + dots
+
+
+def grid(rows: Iterable[tuple[str | Text, Text]]) -> RenderableType:
+    """Give names and what is said of them, side by side."""
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, said in rows:
+        table.add_row(name, said)
+    return Padding(table, (0, 0, 0, 1))
 
 
 def duration(seconds: float) -> str:
