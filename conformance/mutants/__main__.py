@@ -62,9 +62,9 @@ def main(
     """
     mutants = _chosen(names, checks)
     oddities = [one for one in ODD if one.name in names or (odd and not names)]
-    known = [mutant.name for mutant in MUTANTS] + [one.name for one in ODD]
-    if unknown := sorted(set(names) - set(known)):
-        raise click.BadParameter(f"no mutant {unknown[0]!r}; known: {', '.join(known)}")
+    known = {mutant.name for mutant in MUTANTS} | {one.name for one in ODD}
+    if unknown := sorted(set(names) - known):
+        raise click.BadParameter(f"no mutant {unknown[0]!r}; known: {', '.join(sorted(known))}")
     screen = Screen(plain=plain)
     if only_list:
         screen.show(*matrix.listed(screen, mutants))
@@ -92,12 +92,16 @@ def _chosen(names: Sequence[str], checks: Sequence[str]) -> list[Mutant]:
     """Give the mutants of these names, for these checks."""
     if checks and (refused := entries.refusal(checks, ())):
         raise click.BadParameter(refused, param_hint="--check")
-    return [
+    chosen = [
         mutant
         for mutant in MUTANTS
         if (not names or mutant.name in names)
         and (not checks or any(fnmatchcase(mutant.check, pattern) for pattern in checks))
     ]
+    if checks and not chosen:
+        said = f"no mutant {'of these names ' if names else ''}is for it; a MAY needs none"
+        raise click.BadParameter(said, param_hint="--check")
+    return chosen
 
 
 def _fault(mutant: Mutant) -> tuple[str, bool]:

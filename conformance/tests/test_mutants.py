@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -15,6 +16,9 @@ from conformance.mutants.oddities import ODD
 from conformance.mutants.spoilers import Spoiler
 from conformance.mutants.trial import CAUGHT, NOT_TRIED, OTHERWISE, SURVIVED, Trial, try_mutant
 from conformance.report.screen import Screen
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _BY_NAME = {mutant.name: mutant for mutant in MUTANTS}
 _ANY = "bidirectional.first-to-second"
@@ -125,9 +129,15 @@ def test_the_runner_passes_when_all_is_caught() -> None:
     assert _verdict(Screen(plain=True), [], [], []) == 0
 
 
-@pytest.mark.parametrize(("name", "status"), [("Echo", 0), ("NoSuchThing", 2)])
-def test_exit_status(name: str, status: int) -> None:
-    command = [sys.executable, "-m", "conformance.mutants", "--plain", name]
+_NONE_IS_FOR_IT = ("--check", "fifo.cut-in-two")  # a MAY
+
+
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [(["Echo"], 0), (["NoSuchThing"], 2), (_NONE_IS_FOR_IT, 2), (["Echo", "--check", "fifo.*"], 2)],
+)
+def test_exit_status(words: Sequence[str], status: int) -> None:
+    command = [sys.executable, "-m", "conformance.mutants", "--plain", *words]
 
     done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
 
