@@ -88,8 +88,9 @@ def noted(text: str, name: str, values: dict[str, str]) -> str:
     """Give the table's text with other values in one platform's lines, and the rest as it was."""
     parts = re.split(r"(?m)^(?=\[\[platform\]\])", text)
     place = next(n for n, part in enumerate(parts) if f'\nname = "{name}"\n' in part)
-    lines = parts[place].rstrip().splitlines()
-    lines = [line for line in lines if line.partition(" = ")[0] not in values]
-    lines += [f"{key} = {value}" for key, value in values.items()]
-    parts[place] = "\n".join([*lines, "", ""])
-    return "".join(parts).rstrip() + "\n"
+    lines = [line for line in parts[place].splitlines() if line.partition(" = ")[0] not in values]
+    # What stands after the last value is of the next platform.
+    end = max(n for n, line in enumerate(lines, 1) if line and not line.startswith("#"))
+    lines[end:end] = [f"{key} = {value}" for key, value in values.items()]
+    parts[place] = "\n".join([*lines, ""])
+    return "".join(parts)

@@ -82,6 +82,14 @@ def test_what_is_noted_changes_one_platform_only() -> None:
     assert twice.count("seconds") == 1
 
 
+def test_what_is_said_before_the_next_platform_stays_before_it() -> None:
+    text = ROW + "\n# Of two:\n" + ROW.partition("1\n")[2].lstrip().replace('"one"', '"two"')
+
+    noted = page.noted(text, "one", {"seconds": "3"})
+
+    assert noted == text.replace("\n\n# Of two:", "\nseconds = 3\n\n# Of two:")
+
+
 def test_a_page_without_marks_is_refused() -> None:
     with pytest.raises(ValueError, match="has no <!-- made from"):
         page.renewed("nothing", [])
