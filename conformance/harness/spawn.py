@@ -1,12 +1,12 @@
 """Start a peer program with nothing open but what it is given.
 
-No fork: the harness may have threads (xdist workers do), and posix_spawn(3) is safe with them.
+The harness may have threads (xdist workers do), and posix_spawn(3) is safe with them; where Python
+has none (PyPy), a fork does the same.
 """
 
 from __future__ import annotations
 
 import atexit
-import fcntl
 import functools
 import os
 import shutil
@@ -18,6 +18,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ..errors import CannotStart
+from .forking import Start, above_all, forked
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -130,23 +131,30 @@ def _spawn(
     try:
         # Out of the way first: a dup2() onto a number that is still to be a source would lose it.
         for source in sources:
-            lifted.append(fcntl.fcntl(source, fcntl.F_DUPFD_CLOEXEC, above))  # noqa: PERF401
-        actions: list[tuple[int, int] | tuple[int, int, int]]
-        actions = [(os.POSIX_SPAWN_CLOSE, fd) for fd in _inherited(above)]
-        actions += [(os.POSIX_SPAWN_DUP2, fd, number) for number, fd in enumerate(lifted)]
+            lifted.append(above_all(source, above))  # noqa: PERF401
         numbers = (f"{name}={number}" for number, name in enumerate(given, start=FIRST_GIVEN))
-        return os.posix_spawn(
-            program,
-            list(command),
-            os.environ | _bytecode() | {"FDCP": "1", "FDCP_FDS": ",".join(numbers)},
-            file_actions=actions,
-            setpgroup=0,
-            setsigmask=[],
-            setsigdef=[signal.SIGPIPE],
-        )
+        named = {"FDCP": "1", "FDCP_FDS": ",".join(numbers)}
+        environment = os.environ | _bytecode() | named
+        start = Start(program, list(command), environment, _inherited(above), lifted)
+        return (_spawned if hasattr(os, "posix_spawn") else forked)(start)
     finally:
         for fd in lifted:
             os.close(fd)
+
+
+def _spawned(start: Start) -> int:
+    actions: list[tuple[int, int] | tuple[int, int, int]]
+    actions = [(os.POSIX_SPAWN_CLOSE, fd) for fd in start.closed]
+    actions += [(os.POSIX_SPAWN_DUP2, fd, number) for number, fd in enumerate(start.given)]
+    return os.posix_spawn(
+        start.program,
+        start.command,
+        start.environment,
+        file_actions=actions,
+        setpgroup=0,
+        setsigmask=[],
+        setsigdef=[signal.SIGPIPE],
+    )
 
 
 def _inherited(above: int) -> list[int]:

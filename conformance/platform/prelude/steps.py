@@ -136,7 +136,10 @@ class borrowed:  # noqa: N801 - a verb, as `closing`
     def __init__(self, fd: int) -> None:
         if fd < 0:
             raise OSError(errno.EBADF, "")
+        blocking = os.get_blocking(fd)
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM, 0, fileno=fd)
+        if os.get_blocking(fd) is not blocking:  # PyPy has cleared O_NONBLOCK
+            os.set_blocking(fd, blocking)
 
     def __enter__(self) -> socket.socket:
         return self.socket
