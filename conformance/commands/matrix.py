@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,8 +23,9 @@ if TYPE_CHECKING:
 
 _HELP = """\b
 A file is called by what it says of its environment, or as you like: 'my kernel=out/run.json'.
-A profile (`facts --json`) goes to a run of the same platform: the same evidence, kernel, machine,
-C library, user and surroundings, and if there is one, the same Python. One that fits no run is a
+A profile (`facts --json`) goes to the run that is called alike, 'my kernel=out/facts.json', or, if
+it is not called anything, to a run of the same platform: the same evidence, kernel, machine, C
+library, user and surroundings, and if there is one, the same Python. One that fits no run is a
 column of its own, with facts only.
 \b
 Exit status:
@@ -65,14 +67,8 @@ def matrix(
         raise click.UsageError("expected results files or profiles; `run --results` writes one")
     if not (html or words or data or images):
         raise click.UsageError("expected one at least of --html, --markdown, --json, --badges")
-    runs: list[Named] = []
-    told: list[Profile] = []
     try:
-        for title, path in _each(files):
-            if _is_profile(path):
-                told.append(document.read(str(path)))
-            else:
-                runs.append(Named(title, model.read(path)))
+        runs, told = _read(files)
         told += [profiles.read(name) for name in named]
     except (model.Refused, document.Refused) as refused:
         raise click.UsageError(str(refused)) from None
@@ -96,6 +92,23 @@ def matrix(
         _write(Path(data), json.dumps(made, indent=1) + "\n")
     for name, image in badges.all_of(made).items() if images else ():
         _write(Path(images or "", f"{name}.svg"), image)
+
+
+def _read(files: Iterable[str]) -> tuple[list[Named], list[Profile]]:
+    """Read the runs, those that are called alike with their profiles, and the other profiles."""
+    runs: list[Named] = []
+    told: list[Profile] = []
+    called: dict[str, Profile] = {}
+    for title, path in _each(files):
+        if not _is_profile(path):
+            runs.append(Named(title, model.read(path)))
+        elif title:
+            called[title] = document.read(str(path))
+        else:
+            told.append(document.read(str(path)))
+    if astray := sorted(called.keys() - {run.title for run in runs}):
+        raise click.UsageError(f"facts are called {astray[0]!r}, and no results file is")
+    return [replace(run, facts=called.get(run.title)) for run in runs], told
 
 
 def _each(files: Iterable[str]) -> Iterator[tuple[str, Path]]:

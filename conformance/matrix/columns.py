@@ -57,10 +57,11 @@ class Platform(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class Named:
-    """What a file is to be called, empty: by what it says, and what is in it."""
+    """What a file is to be called, empty: by what it says, what is in it, and facts of its name."""
 
     title: str
     document: Document
+    facts: Profile | None = None
 
 
 def of_run(run: Named, digest: str, levels: Mapping[str, str]) -> Platform:
@@ -88,6 +89,8 @@ def of_run(run: Named, digest: str, levels: Mapping[str, str]) -> Platform:
         "promises": _promises(document, folded, asked),
         "cells": folded,
     }
+    if run.facts is not None:
+        _tell(column, run.facts)
     if baseline := document.get("baseline"):
         column["baseline"] = {
             "name": baseline["name"],

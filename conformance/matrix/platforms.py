@@ -50,6 +50,7 @@ def tags(
     told = [
         kernel if kernel != name(environment, evidence) else "",
         str(uname.get("machine") or ""),
+        "32 bits" if environment.get("bits") == 32 else "",  # which that does not say of a process
         str(environment.get("libc") or ""),
         _python(python),
         "" if user is None else "root" if user == 0 else f"uid {user}",

@@ -76,7 +76,7 @@ def whole(
     fact_groups: Mapping[str, str] | None = None,
     documented: bool = False,
 ) -> Matrix:
-    """Join results files and profiles; a profile goes to the runs of the same platform.
+    """Join results files and profiles; one without a run goes to a run of the same platform.
 
     *entries* and *known* are of the suite that draws: why a check is, and what systems do.
     *documented*: systems of which nothing else is known get a column, too.
@@ -92,10 +92,11 @@ def whole(
     lonely = columns.with_facts(made, runs, profiles)
     made += [columns.of_profile(profile) for profile in lonely]
     made += columns.of_documents(known, groups, levels) if documented else []
+    told = [run.facts for run in runs if run.facts is not None] + list(profiles)
     made.sort(key=_strength)
     columns.name(made)
     days = [document["started"] for document in documents]
-    days += [profile["started"] for profile in profiles]
+    days += [profile["started"] for profile in told]
     ids = {check["id"] for check in checks}
     return {
         "schema": SCHEMA,
@@ -103,7 +104,7 @@ def whole(
         "newest": max(days, default=""),
         "groups": [_group(group, checks) for group in catalogue.in_order(map(_group_of, checks))],
         "checks": checks,
-        "facts": _facts(profiles),
+        "facts": _facts(told),
         "fact_groups": dict(fact_groups or {}),
         "known": {check: list(told) for check, told in known.items() if check in ids},
         "platforms": made,

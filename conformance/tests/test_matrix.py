@@ -93,6 +93,12 @@ def test_platforms_of_one_name_are_told_apart_by_what_they_do_not_share() -> Non
     assert len({it["id"] for it in told}) == 4
 
 
+def test_a_process_of_32_bits_is_told_on_a_kernel_of_64() -> None:
+    runs = matrix(run(), run(around=environment(bits=32)))["platforms"]
+
+    assert [it["about"] for it in runs] == ["", "32 bits"]
+
+
 def test_two_runs_of_the_very_same_still_have_two_ids() -> None:
     assert [it["id"] for it in matrix(run(), run())["platforms"]] == ["linux-6.18", "linux-6.18-2"]
 
@@ -201,6 +207,14 @@ def test_a_profile_goes_to_the_run_of_its_platform() -> None:
     told = matrix(run(around=GVISOR), run(), profiles=[profile()])["platforms"]
 
     assert ["facts" in it for it in told] == [False, True]
+
+
+def test_a_profile_goes_to_the_run_that_it_is_named_for() -> None:
+    ours = profile({"limits.descriptors-per-message": 7}, GVISOR)
+
+    told = whole([Named("one", run()), Named("two", run(), ours)], [profile()])["platforms"]
+
+    assert [it["facts"]["limits.descriptors-per-message"] for it in told] == [253, 7]
 
 
 def test_of_several_profiles_that_of_the_same_python_is_taken() -> None:

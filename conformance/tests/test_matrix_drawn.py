@@ -147,6 +147,21 @@ def test_all_is_written_of_files_and_folders(tmp_path: Path) -> None:
     }
 
 
+def test_facts_are_called_as_the_run_that_they_are_of(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        model.write(tmp_path / f"{name}.json", run())
+    (tmp_path / "f.json").write_text(facts.text(profile({"limits.descriptors-per-message": 7})))
+
+    done = drawn(
+        *(f"{name}={tmp_path / file}" for name, file in (("a", "a.json"), ("b", "b.json"))),
+        *(f"b={tmp_path / 'f.json'}", "--json", tmp_path / "m.json"),
+    )
+
+    assert done.exit_code == 0, done.output
+    told = json.loads((tmp_path / "m.json").read_text())["platforms"]
+    assert [it.get("facts", {}).get("limits.descriptors-per-message") for it in told] == [None, 7]
+
+
 @pytest.mark.parametrize(
     ("words", "refusal"),
     [
@@ -156,6 +171,7 @@ def test_all_is_written_of_files_and_folders(tmp_path: Path) -> None:
         (("{here}/none.json", "--json", "{here}/m"), "none.json cannot be read: No such file"),
         (("{here}/empty", "--json", "{here}/m"), "expected JSON files in"),
         (("{here}/good.json", "--json", "{here}/good.json/m"), "good.json/m cannot be written"),
+        (("x={here}/facts", "--json", "{here}/m"), "facts are called 'x', and no results file is"),
         (("--facts", "{here}/good.json", "--json", "{here}/m"), "good.json is no profile"),
     ],
 )
@@ -165,6 +181,7 @@ def test_what_cannot_be_drawn_is_refused_in_words(
     (tmp_path / "empty").mkdir()
     model.write(tmp_path / "good.json", run())
     (tmp_path / "cut.json").write_text(json.dumps(run())[:-9])
+    (tmp_path / "facts").write_text(facts.text(profile()))
 
     done = drawn(*(word.format(here=tmp_path) for word in words))
 
