@@ -25,6 +25,13 @@ _X86 = ("-cpu", "max")
 _MACHINES: dict[str, tuple[str, str, tuple[str, ...], str]] = {
     "amd64": ("qemu-system-x86_64", "qemu-system-x86", _X86, "ttyS0"),
     "i386": ("qemu-system-i386", "qemu-system-x86", _X86, "ttyS0"),
+    # With -cpu max the kernel says nothing for minutes.
+    "arm64": (
+        "qemu-system-aarch64",
+        "qemu-system-arm",
+        ("-M", "virt", "-cpu", "cortex-a57"),
+        "ttyAMA0",
+    ),
     "s390x": ("qemu-system-s390x", "qemu-system-misc", ("-M", "s390-ccw-virtio"), ""),
 }
 
