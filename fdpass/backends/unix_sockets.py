@@ -75,7 +75,10 @@ def adopt_socket(fd: int, *, any_type: bool = False) -> socket.socket:
     due = "a Unix socket" if any_type else "a Unix stream socket"
     if not stat.S_ISSOCK(os.fstat(fd).st_mode):
         raise ValueError(f"descriptor {fd} is {unix.kind(fd)}; {due} was due")
+    blocking = os.get_blocking(fd)
     sock = socket.socket(fileno=fd)
+    if os.get_blocking(fd) is not blocking:  # PyPy has cleared O_NONBLOCK
+        os.set_blocking(fd, blocking)
     try:
         if sock.family != socket.AF_UNIX or not (any_type or sock.type == socket.SOCK_STREAM):
             what = f"{sock.family!r}, {sock.type!r}"
