@@ -1,17 +1,22 @@
 # ruff: noqa: D102, ARG002  documented once, in the Protocol
 r"""How descriptors are announced on the wire. Pure: it makes no system call.
 
-    name    bytes of a message       descriptors in it   spoken by
-    nul     a NUL for each           n                   IO::FDPass, Ruby, OpenSSH; the usual one
-    count   one byte, n % 256        n                   multiprocessing.reduction
-    bang    one !                    n, not told         libancillary
-    word0   four NULs                1                   Rust's passfd
+    name       bytes of a message       descriptors in it   spoken by
+    nul        a NUL for each           n                   IO::FDPass, Ruby, OpenSSH; the usual one
+    count      one byte, n % 256        n                   multiprocessing, but see the next
+    count-ack  the same; an A answers   n                   multiprocessing since Python 3.14, and
+                                                            on macOS that of any Python
+    bang       one !                    n, not told         libancillary
+    word0      four NULs                1                   Rust's passfd
 
 The user's own bytes travel in *nul* only, before the NUL. In *bang* nothing tells how many came,
-so that only the system can tell a loss. The Windows backend speaks one of its own, *win32*: process
-and handle (:mod:`fdpass.backends.records`).
+so that only the system can tell a loss. In *count-ack* each message is answered once it has come
+out of the channel; multiprocessing takes any byte for the answer while it waits for that, so do not
+send to it then. The Windows backend speaks one of its own, *win32*: process and handle
+(:mod:`fdpass.backends.records`).
 
-Source: Lib/multiprocessing/reduction.py; libancillary fd_send.c; passfd 0.1 src/lib.rs.
+Source: Lib/multiprocessing/reduction.py, sendfds and recvfds, ACKNOWLEDGE before 3.14; libancillary
+fd_send.c; passfd 0.1 src/lib.rs.
 """
 
 from __future__ import annotations
@@ -32,9 +37,13 @@ if TYPE_CHECKING:
         RULE: str
         MOST: int  # descriptors in a message
         TELLS_HOW_MANY: bool
+        ANSWER: bytes  # to each message that has come
 
         def message(self, payload: bytes | Sequence[bytes], count: int) -> bytes:
             """Give the bytes that *count* descriptors go with, *payload* with each, if it can."""
+
+        def went(self, messages: int) -> None:
+            """Note how many more messages an answer is due to; fewer, if one did not go."""
 
         def is_plain(self, data: bytes, count: int) -> bool:
             """Tell whether *data* announces just the *count* descriptors that came, and no more."""
@@ -60,7 +69,14 @@ if TYPE_CHECKING:
 _ANY = 1 << 30
 
 
-class Nul:
+class _Unanswered:
+    ANSWER = b""
+
+    def went(self, messages: int) -> None:
+        """Nothing is due to it."""
+
+
+class Nul(_Unanswered):
     """One NUL for each descriptor, text before it."""
 
     NAME = "nul"
@@ -86,7 +102,7 @@ class Nul:
         return [(1, note) for note in notes], text
 
 
-class _Byte:
+class _Byte(_Unanswered):
     """One byte for each message, so nothing is ever half announced."""
 
     def beyond(self, text: bytes, data: bytes, in_hand: int) -> bytes:
@@ -121,6 +137,43 @@ class Count(_Byte):
         return [(count, b"") for count in data], b""
 
 
+class CountAck(Count):
+    """As count, and each message is answered by an A.
+
+    That is also the byte of 65 descriptors. So none of ours has as many, and of the peer's an A is
+    an answer while one is due, unless descriptors came that it alone can announce.
+    """
+
+    NAME = "count-ack"
+    RULE = "one byte for each message, the number of its descriptors, or an A that answers one"
+    MOST = 64
+    ANSWER = b"A"
+
+    def __init__(self) -> None:
+        # One half of the passer writes the first, and the other half the second.
+        self._went = self._answered = 0
+
+    def went(self, messages: int) -> None:
+        self._went += messages
+
+    def is_plain(self, data: bytes, count: int) -> bool:
+        return False
+
+    def due(self, text: bytes, data: bytes) -> int:
+        return sum(data[self._answers(data) :])
+
+    def read(self, data: bytes, here: int) -> tuple[Announced, bytes]:
+        answers = self._answers(data)
+        if answers and here > sum(data[answers:]):
+            answers -= 1
+        self._answered += answers
+        return super().read(data[answers:], here)
+
+    def _answers(self, data: bytes) -> int:
+        first = len(data) - len(data.lstrip(self.ANSWER))
+        return min(first, self._went - self._answered)
+
+
 class Bang(_Byte):
     """One ! for each message, however many descriptors it has."""
 
@@ -146,7 +199,7 @@ class Bang(_Byte):
         return came + [(1, b"")] * (len(data) - len(came)), b""
 
 
-class Word0:
+class Word0(_Unanswered):
     """Four NULs for each descriptor, which is alone in its message."""
 
     NAME = "word0"
@@ -177,25 +230,19 @@ class Word0:
 
 
 NUL: Dialect = Nul()
-DIALECTS: tuple[Dialect, ...] = (NUL, Count(), Bang(), Word0())
+"""The usual one; like all but count-ack it has no state, and may serve many passers."""
+DIALECTS: tuple[type[Dialect], ...] = (Nul, Count, CountAck, Bang, Word0)
 
 
 def available(backend: Backend) -> tuple[str, ...]:
     """Give the names of the dialects that go over an interface, the usual one first."""
     if not backend.CARRIES_TEXT:
         return (NUL.NAME,)
-    names = (dialect.NAME for dialect in DIALECTS)
-    return tuple(name for name in names if name != Count.NAME or not _is_acknowledged())
-
-
-def _is_acknowledged() -> bool:
-    from multiprocessing import reduction
-
-    return bool(getattr(reduction, "ACKNOWLEDGE", False))
+    return tuple(dialect.NAME for dialect in DIALECTS)
 
 
 def choose(backend: Backend, name: str) -> Dialect:
-    """Give the dialect of that name.
+    """Give the dialect of that name, for one passer.
 
     Raises:
         ValueError: there is none, or it does not go over this interface; the message says why.
@@ -204,13 +251,8 @@ def choose(backend: Backend, name: str) -> Dialect:
     known = {dialect.NAME: dialect for dialect in DIALECTS}
     if name not in known:
         raise ValueError(f"no dialect {name!r}; known: {', '.join(known)}")
-    if name == NUL.NAME or name in available(backend):
-        return known[name]
-    if not backend.CARRIES_TEXT:
+    if name not in available(backend):
         raise ValueError(
             f"no bytes of ours go over {backend.NAME}: there is no {name} but {NUL.NAME}"
         )
-    raise ValueError(
-        f"the dialect {name} cannot be spoken here: on macOS multiprocessing awaits an "
-        "acknowledgement of every message, which a passer that never waits does not send"
-    )
+    return known[name]()

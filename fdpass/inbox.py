@@ -43,6 +43,7 @@ class Inbox:
         self._text = b""  # text whose announcement is still due
         self._fault: FdPassError | None = None  # to be told after what is ready
         self._ended: FdPassError | None = None
+        self.unanswered = 0  # messages, where the dialect answers them
         self.lock = threading.Lock()
 
     def fill(self) -> None:
@@ -104,6 +105,8 @@ class Inbox:
         except ValueError as odd:
             self._reject(str(odd))
             return
+        if dialect.ANSWER:
+            self.unanswered += len(announced)
         lost = 0
         for due, note in announced:
             here = min(due, len(self._early))

@@ -39,6 +39,7 @@ class Outbox:
         dialect: Dialect = NUL,
     ) -> None:
         self._endpoint = endpoint
+        self._dialect = dialect
         self._message = dialect.message
         self._due = dialect.due
         self._send = endpoint.send
@@ -48,6 +49,7 @@ class Outbox:
         self._max_queued = max_queued
         self._queue: deque[tuple[int, bytes]] = deque()
         self._rest = b""  # of a message whose descriptors have gone with its first byte
+        self._answers = 0  # to the peer's messages, still to be sent
         self.stuck = False  # the system must recover first: that it is writable means nothing
         self.lock = threading.Lock()
 
@@ -57,7 +59,7 @@ class Outbox:
     @property
     def is_waiting(self) -> bool:
         """Whether something waits for the channel to take more."""
-        return bool(self._queue or self._rest)
+        return bool(self._queue or self._rest or self._answers)
 
     def submit(self, fds: Sequence[int], payload: bytes, *, close: bool) -> None:
         """Hand *fds* over or queue them, *payload* with each; close them if so asked.
@@ -110,6 +112,12 @@ class Outbox:
             f"of {self._max_queued}",
         )
 
+    def answer(self, messages: int) -> None:
+        """Answer the peer's messages as the dialect asks, or do so when there is room."""
+        with self.lock:
+            self._answers += messages
+            self._drain()  # what is refused is told when it is flushed
+
     def drain(self) -> None:
         """Hand over as much of the queue as the system takes now.
 
@@ -123,7 +131,7 @@ class Outbox:
 
     def _drain(self) -> OSError | None:
         try:
-            if not self._finish_rest():
+            if not (self._finish_rest() and self._finish_answers()):
                 return None
         except OSError as error:
             return error
@@ -140,14 +148,18 @@ class Outbox:
         self, fds: Sequence[int], payload: bytes | Sequence[bytes]
     ) -> tuple[int, OSError | None]:
         """Give the system message after message; tell how many went, and what it refused with."""
-        most, gone = self._batch, 0
+        most, gone, answered = self._batch, 0, bool(self._dialect.ANSWER)
         while gone < len(fds):
             some = fds[gone : gone + most]
             notes = payload if isinstance(payload, bytes) else payload[gone : gone + most]
             data = self._message(notes, len(some))
+            if answered:
+                self._dialect.went(1)  # before the answer can come
             try:
                 taken = self._send(data, some)
             except OSError as error:
+                if answered:
+                    self._dialect.went(-1)
                 if error.errno in self._try_later:
                     self.stuck = not isinstance(error, BlockingIOError)
                     return gone, None
@@ -179,6 +191,18 @@ class Outbox:
                 return False
         return True
 
+    def _finish_answers(self) -> bool:
+        while self._answers:
+            try:
+                self._answers -= self._send(self._dialect.ANSWER * self._answers, ())
+            except OSError as error:
+                if error.errno not in self._try_later:
+                    self._answers = 0  # nobody is there who waits for them
+                    return True
+                self.stuck = not isinstance(error, BlockingIOError)
+                return False
+        return True
+
     def close(self) -> int:
         """Close what waits; tell how many descriptors will not arrive."""
         left = len(self._queue)
@@ -186,5 +210,5 @@ class Outbox:
             left += max(1, self._due(b"", self._rest))
         close_all(fd for fd, _ in self._queue)
         self._queue.clear()
-        self._rest = b""
+        self._rest, self._answers = b"", 0
         return left

@@ -260,6 +260,7 @@ class Passer(Owner):
             return self._inbox.fill_all()
         finally:
             self._inbox.lock.release()
+            self._answer()
 
     # -- receiving
 
@@ -307,7 +308,7 @@ class Passer(Owner):
         if not self._ready:
             self._claim()
             try:
-                self._inbox.fill()
+                self._fill()
             finally:
                 self._reader.release()
 
@@ -322,6 +323,7 @@ class Passer(Owner):
                 fds = list(self._ready)
                 self._ready.clear()
                 self._notes.clear()
+            self._answer()
         except (OSError, ValueError):
             self._check_open()
             raise
@@ -357,7 +359,7 @@ class Passer(Owner):
         while True:
             full = None
             try:
-                self._inbox.fill()
+                self._fill()
                 return
             except TableFull as error:
                 full = error
@@ -374,6 +376,19 @@ class Passer(Owner):
                 self._endpoint.wait(read=True, write=False, timeout=patience.step())
             else:
                 self._endpoint.wait(read=True, write=writes, timeout=patience.left())
+
+    def _fill(self) -> None:
+        try:
+            self._inbox.fill()
+        finally:
+            self._answer()
+
+    def _answer(self) -> None:
+        """Tell the peer what has come, if the dialect asks for that; not under the inbox's lock."""
+        if self._inbox.unanswered:
+            with self._inbox.lock:
+                due, self._inbox.unanswered = self._inbox.unanswered, 0
+            self._outbox.answer(due)
 
     def _push(self) -> bool:
         """Help what is queued on while waiting for the other direction; tell if more waits."""

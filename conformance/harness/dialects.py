@@ -5,6 +5,7 @@ Only the checks that send raw messages need to know. Framings with a payload are
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import Lacking
@@ -15,7 +16,12 @@ if TYPE_CHECKING:
 USUAL = "nul"
 """What a peer speaks that says nothing of dialects."""
 
+_ANSWERED = sys.version_info >= (3, 14) or sys.platform == "darwin"
+MULTIPROCESSING = "count-ack" if _ANSWERED else "count"
+"""What ``multiprocessing`` speaks in this Python (Lib/multiprocessing/reduction.py)."""
+
 FRAMED = {
+    "count-ack": "count with an answer to each message",
     "netlen": "a length, a number of descriptors, and a payload",
     "imsg": "the header of an imsg, and a payload",
     "jsonl": "a line of JSON",

@@ -1,7 +1,7 @@
 """``multiprocessing.reduction`` as a passer: a descriptor a message.
 
-The byte that goes with each is the number of descriptors, one. On macOS the sender waits for an
-answer to each, and so this peer does.
+The byte that goes with each is the number of descriptors, one. On macOS, and since Python 3.14, the
+sender waits for an answer to each, and so this peer does.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import errno
 import socket  # noqa: TC003 (the base class says it at run time)
 from multiprocessing import reduction
 
+from ..harness.dialects import MULTIPROCESSING
 from .over_sockets import Lost, PeerClosed, SocketPeer
 from .over_sockets import main as answer
 
@@ -22,7 +23,7 @@ class ReductionPeer(SocketPeer):
     """The operations that two functions and a socket make."""
 
     name = "multiprocessing"
-    dialects = ("count",)
+    dialects = (MULTIPROCESSING,)
 
     def condition_of(self, error: Exception) -> str | None:
         """Name the condition that *error* stands for."""

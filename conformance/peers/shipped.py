@@ -14,6 +14,7 @@ import sys
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import CannotStart
+from ..harness.dialects import MULTIPROCESSING
 from . import PEERS, compiled
 
 if TYPE_CHECKING:
@@ -121,20 +122,23 @@ _JNI = ("/usr/lib/jni", f"/usr/lib/{platform.machine()}-linux-gnu/jni")
 _CPYTHON = "Python"
 _EXTENSIONS = "'FFI', 'pcntl', 'posix', 'sockets'"
 _NUL = ("nul",)
-_COUNT = ("count",)
-_OURS = ("nul", "count", "bang", "word0")
+_MULTIPROCESSING = (MULTIPROCESSING,)
+_OURS = ("nul", "count", "count-ack", "bang", "word0")
 
 SHIPPED: dict[str, Shipped] = {
     "fdpass": Shipped("fdpass", _CPYTHON, _OURS, _python("fdpass")),
     "fdpass-ctypes": Shipped("fdpass, by ctypes", _CPYTHON, _OURS, _python("fdpass-ctypes")),
     "send-fds": Shipped("socket.send_fds, recv_fds", _CPYTHON, _NUL, _python("send-fds")),
     "multiprocessing": Shipped(
-        "multiprocessing.reduction.sendfds, recvfds", _CPYTHON, _COUNT, _python("multiprocessing")
+        "multiprocessing.reduction.sendfds, recvfds",
+        _CPYTHON,
+        _MULTIPROCESSING,
+        _python("multiprocessing"),
     ),
     "multiprocessing-handle": Shipped(
         "multiprocessing.reduction.send_handle, recv_handle",
         _CPYTHON,
-        _COUNT,
+        _MULTIPROCESSING,
         _python("multiprocessing-handle"),
     ),
     "c-cmsg": Shipped("sendmsg(2), recvmsg(2)", "C", _NUL, _c, ("cc", "--version"), "gcc"),

@@ -205,6 +205,8 @@ class Passer:
             while True:
                 try:
                     self._passer.fill_nowait()
+                    if self._passer.wants_write:  # an answer, in a dialect that has some
+                        self._drain_aside()
                     return take()  # nothing is awaited from here on
                 except TableFull:
                     full = True

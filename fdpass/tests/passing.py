@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from multiprocessing import reduction
 from typing import TYPE_CHECKING
 
 import fdpass
@@ -34,6 +35,12 @@ def receive(passer: fdpass.Passer, count: int) -> list[tuple[int, int]]:
     while len(got) < count:
         got += taken(passer.recv_many(SOON))
     return got
+
+
+def agree(theirs: str) -> None:
+    """Have multiprocessing await an answer to each message, as on macOS and since 3.14, or not."""
+    if hasattr(reduction, "ACKNOWLEDGE"):
+        vars(reduction)["ACKNOWLEDGE"] = theirs == "count-ack"
 
 
 def feed(passer: fdpass.Passer, fds: list[int]) -> None:
