@@ -67,9 +67,9 @@ def command(platform: Platform, errand: Errand) -> list[str]:
             _make_prefix(folder)
             only = ("--only-binary=:all:", *WINDOWS, "--target", folder / "site")
             call(sys.executable, "-m", "pip", "install", "-q", *only, *TEST_TOOLS)
-            start = folder / "start"
-            start.write_text(START.format(folder=FOLDER, root=ROOT, wine=WINE))
-            start.chmod(0o755)
+    start = FOLDER / "start"  # it has this folder's name in it, and folders are moved
+    start.write_text(START.format(folder=FOLDER, root=ROOT, wine=WINE))
+    start.chmod(0o755)
     return [sys.executable, "-m", "ci.guests.wine", str(errand.suite), *errand.words]
 
 
