@@ -18,8 +18,11 @@ _REPORT = re.compile(rf"{BEGIN}(-?\d+)\r?\n(.*?){END}", re.DOTALL)
 def keep_document(log: Path, results: Path) -> None:
     """Write the JSON document that a log has in it, if it has one."""
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-    if "{" in lines and "}" in lines:
-        document = lines[lines.index("{") : lines.index("}") + 1]
+    begins = (n for n, line in enumerate(lines[1:]) if lines[n].endswith("{") and line[:2] == ' "')
+    # What starts a machine may have written before, and have left the line unfinished.
+    begin = next(begins, len(lines))
+    if "}" in lines[begin:]:
+        document = ["{", *lines[begin + 1 : lines.index("}", begin) + 1]]
         results.write_text("\n".join(document) + "\n", encoding="utf-8")
 
 

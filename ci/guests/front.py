@@ -118,6 +118,7 @@ def main(words: list[str]) -> int:
     if given.what == "list":
         for guest in guests:
             print(f"{guest.name:20} {guest.ci:5} {guest.seconds or 0:5.0f} s  {guest.title}")
+        print(f"one after another {sum(guest.seconds or 0 for guest in guests) / 60:.0f} min")
         return 0
     MADE.mkdir(parents=True, exist_ok=True)
     if given.what == "record":

@@ -7,7 +7,7 @@ import sys
 
 from conformance.report import model
 
-from . import table
+from . import outcome, table
 from .places import OUT, ROOT
 
 TO = ROOT / "ci" / "matrix"
@@ -18,7 +18,7 @@ def write() -> int:
     columns = []
     for platform in table.platforms():
         results, facts = (OUT / f"{platform.name}{kind}.json" for kind in ("", ".facts"))
-        if results.exists() and model.read(results)["selection"].get("complete_of") != []:
+        if results.exists() and not outcome.is_part(model.read(results)):
             of_it = [results, facts] if facts.exists() else [results]
             columns += [f"{platform.name}={path}" for path in of_it]
     if not columns:

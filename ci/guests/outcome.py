@@ -37,6 +37,11 @@ def verdict(document: model.Document) -> str:
     return f"{words}; not kept: {', '.join(counts)}" if counts else words
 
 
+def is_part(document: model.Document) -> bool:
+    """Tell whether only some checks were asked for, as of a slow guest with every change."""
+    return bool(document["selection"]["check"] or document["selection"]["group"])
+
+
 def of(platform: Platform, status: int, seconds: float, results: Path, log: Path) -> Outcome:
     """Tell how a run ended, by its exit status, results file and log."""
     if results.exists():

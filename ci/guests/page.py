@@ -67,7 +67,7 @@ def record(names: Sequence[str]) -> int:
         if not results.exists():
             continue
         document = model.read(results)
-        if document["selection"]["complete_of"] == []:
+        if outcome.is_part(document):
             print(f"{name}: a part only, not recorded")
             continue
         text = noted(

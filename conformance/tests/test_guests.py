@@ -139,6 +139,9 @@ def test_a_document_is_found_amid_what_a_kernel_says(tmp_path: Path) -> None:
     log.write_text('booting {\r\n{\r\n "a": {\r\n  "b": 1\r\n }\r\n}\r\nhalted\r\n', newline="")
     console.keep_document(log, document)
     assert json.loads(document.read_text()) == {"a": {"b": 1}}
+    log.write_text('Booting from ROM..\x1b[2J{\r\n "a": 2\r\n}\r\n', newline="")
+    console.keep_document(log, document)
+    assert json.loads(document.read_text()) == {"a": 2}
 
 
 def test_what_a_program_says_is_kept(tmp_path: Path) -> None:
