@@ -13,10 +13,12 @@ stream has room to spare.
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import select
 import socket
 import struct
+import termios
 from collections import namedtuple
 
 from .backends import unix
@@ -44,6 +46,7 @@ _TRUNC = int(getattr(socket, "MSG_TRUNC", 0))
 _NO_SLOT = frozenset({errno.EMFILE, errno.ENFILE})
 _HUNG_UP = select.POLLHUP | int(getattr(select, "POLLRDHUP", 0))
 _CREDENTIALS = int(getattr(socket, "SCM_CREDENTIALS", -1))
+_INT = struct.Struct("i")
 _UCRED = struct.Struct("iII")  # pid, uid, gid: unix(7)
 
 
@@ -203,8 +206,11 @@ class Arrivals:
             return False
         try:
             return not self._sock.recv(1, DONTWAIT | socket.MSG_PEEK)
-        except OSError:
+        except (BlockingIOError, ConnectionError):
             return False
+        except OSError:  # a look is refused here, but the bytes that wait can be counted
+            waiting = fcntl.ioctl(self._sock, termios.FIONREAD, bytes(_INT.size))
+            return not _INT.unpack(waiting)[0]
 
 
 def _credentials(control: Control) -> Credentials | None:

@@ -229,7 +229,8 @@ def _try_all() -> dict[str, bool]:
             # NetBSD and FreeBSD show kernel pointers here, macOS zeros: never close a number
             # that has not been seen to be one of the two.
             ours = {*pipe, one.fileno(), other.fileno()}
-            peeked = [fd for fd in receive(_PEEK) if fd not in ours and _is_one_of(pipe, fd)]
+            shown = _look(partial(receive, _PEEK))
+            peeked = [fd for fd in shown if fd not in ours and _is_one_of(pipe, fd)]
             close_all(peeked)
             got = receive(0)
             with suppress(BlockingIOError):  # one is enough; nobody is to wait for the other
@@ -240,6 +241,16 @@ def _try_all() -> dict[str, bool]:
             return {"works": works, "cloexec": cloexec, "peek": works and len(peeked) == 1}
     finally:
         close_all(pipe)
+
+
+def _look(peek: Callable[[], list[int]]) -> list[int]:
+    """Look; a system that refuses to, with whatever error, shows nothing."""
+    try:
+        return peek()
+    except OSError as error:
+        if error.errno in {errno.EMFILE, errno.ENFILE}:  # it may be another time
+            raise
+        return []
 
 
 def _insist(call: Callable[[], T]) -> T:

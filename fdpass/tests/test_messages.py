@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import fdpass
+from fdpass.arrivals import Arrivals
 from fdpass.table import RESERVE
 from fdpass.tests.descriptors import (
     SOON,
@@ -197,6 +198,31 @@ def test_a_record_larger_than_asked_for_is_told(make: Make, kind: str, way: str)
             message = right.recv(10, SOON)
 
             assert (message.data, taken(message.fds)) == (b"0123456789", identities(fds))
+
+
+@linux
+@pytest.mark.parametrize("behind", [b"last", b""])
+def test_where_looks_are_refused_an_empty_record_is_no_end_while_bytes_wait(behind: bytes) -> None:
+    one, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with one, BlindSocket(fileno=other.detach()) as blind:
+        arrivals = Arrivals(blind, "reserve")
+        one.send(b"")
+        one.send(behind)
+        one.close()
+
+        if behind:
+            assert [arrivals.take(9).data, arrivals.take(9).data] == [b"", behind]
+        with pytest.raises(fdpass.PeerClosed):
+            arrivals.take(9)
+
+
+class BlindSocket(socket.socket):
+    """Of a system that refuses MSG_PEEK."""
+
+    def recv(self, size: int, flags: int = 0) -> bytes:
+        if flags & socket.MSG_PEEK:
+            raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+        return super().recv(size, flags)
 
 
 @linux

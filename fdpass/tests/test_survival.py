@@ -5,13 +5,13 @@ import os
 import socket
 import threading
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
 import fdpass
 from fdpass import survival
-from fdpass.backends import bsd44
+from fdpass.backends import bsd44, scm_rights
 from fdpass.dialects import NUL
 from fdpass.survival import Hold, Peek
 from fdpass.table import RESERVE
@@ -571,6 +571,52 @@ def test_reserve_is_chosen_where_a_peek_gives_no_descriptors() -> None:
         survival.choose(backend, "peek")
 
     assert way.NAME == "reserve"
+
+
+@pytest.mark.parametrize("number", [errno.EOPNOTSUPP, errno.EINVAL, errno.EAGAIN])
+def test_reserve_is_chosen_where_the_system_refuses_every_look(
+    number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refuse_looks(monkeypatch, number)
+
+    left, right = fdpass.pair()
+    with left, right:
+        left.send(0)
+        os.close(right.recv(timeout=5.0))
+
+        assert right.survival == "reserve"
+
+
+def test_nothing_is_concluded_from_a_look_that_finds_no_slot(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    refuse_looks(monkeypatch, errno.EMFILE)
+
+    with raised(OSError) as caught:
+        bsd44.peek_works()
+    monkeypatch.undo()
+
+    assert caught[0].errno == errno.EMFILE
+    assert bsd44.missing() is None
+
+
+def refuse_looks(monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """Be a system, not tried yet, where recvmsg with MSG_PEEK fails."""
+    usual = scm_rights.messages
+
+    def messages(sock: socket.socket) -> tuple[Any, Any]:
+        sendmsg, recvmsg = usual(sock)
+
+        def receive(size: int, room: int, flags: int) -> object:
+            if flags & socket.MSG_PEEK:
+                raise OSError(number, os.strerror(number))
+            return recvmsg(size, room, flags)
+
+        return sendmsg, receive
+
+    monkeypatch.setattr(scm_rights, "messages", messages)
+    monkeypatch.setattr(scm_rights, "_found", {})
+    monkeypatch.setattr(scm_rights, "_PROBE_WITHIN", 0.01)
 
 
 def test_a_way_nobody_knows_is_named_with_those_known() -> None:
