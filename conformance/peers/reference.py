@@ -129,11 +129,11 @@ class ReferencePeer(Descriptors):
 
     def op_send(self, request: Request) -> object:
         """Send a descriptor, or queue it."""
-        self.passer(request).send(
-            request["fd"],
-            data=bytes.fromhex(request.get("hex", "")),
-            close=request.get("close", False),
-        )
+        passer, fd, close = self.passer(request), request["fd"], request.get("close", False)
+        try:
+            passer.send(fd, data=bytes.fromhex(request.get("hex", "")), close=close)
+        except ValueError as refusal:  # of bytes that this dialect cannot carry
+            raise BadRequest(str(refusal)) from None
         return {}
 
     def op_send_many(self, request: Request) -> object:

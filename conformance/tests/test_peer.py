@@ -58,6 +58,19 @@ def test_a_peer_says_who_it_is(started: Starter) -> None:
     assert {"send", "recv", "fork", "table"} <= set(about["ops"])
 
 
+@pytest.mark.parametrize("words", ["610062", "6", "61" * 70_000])
+def test_bytes_that_cannot_go_with_a_descriptor_are_refused(started: Starter, words: str) -> None:
+    peer = started()
+    peer.hello()
+    left, right = peer.call("pair")["passers"]
+
+    with pytest.raises(RequestRefused):
+        peer.call("send", passer=left, fd=2, hex=words)
+
+    peer.call("send", passer=left, fd=2, hex="61")
+    assert peer.call("recv_with_data", passer=right, timeout=4)["hex"] == "61"
+
+
 def test_a_peer_has_nothing_open_but_what_it_is_given(started: Starter) -> None:
     inherited, also = os.pipe()
     os.set_inheritable(inherited, True)
