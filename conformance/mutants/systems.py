@@ -195,6 +195,7 @@ ODD = (
         "odd",
         ("ancillary.cloexec*",),
     ),
+    System("refuses-peek", "A look with MSG_PEEK is refused: EOPNOTSUPP.", "odd"),
     System(
         "bsd-like",
         "A peek shows kernel pointers; a full table is EMSGSIZE.",

@@ -71,6 +71,17 @@ def received(how: str) -> object:
     }
 
 
+def looks(how: str) -> object:
+    """What two kinds of look say where a byte waits, and whether it still comes."""
+    left, right = socket.socketpair()
+    left.send(b"x")
+    return [
+        attempt(lambda: right.recvmsg(1, ROOM, socket.MSG_PEEK)),
+        attempt(lambda: right.recv(1, socket.MSG_PEEK)),
+        right.recv(2) == b"x",
+    ]
+
+
 def duration(how: str) -> object:
     """Whether three passes take what two pauses of a slow system take; others may, too."""
     left, right = socket.socketpair()

@@ -21,7 +21,7 @@ from array import array
 from functools import partial
 from typing import Any
 
-from .odd_scenarios import accepting, calls, duration, received, sizes, threads
+from .odd_scenarios import accepting, calls, duration, looks, received, sizes, threads
 from .plain_sockets import (
     DONTWAIT,
     ROOM,
@@ -294,7 +294,7 @@ SCENARIOS = {
     for each in (
         waiting, arrays, sixty, exchange, flags, fork, file, table, one_slot, gone, replies,
         full_channel, empty, readiness, sender, passers, in_flight, plain, threads,
-        calls, sizes, received, accepting, duration,
+        calls, sizes, received, looks, accepting, duration,
     )
 }  # fmt: skip
 

@@ -55,6 +55,7 @@ CLEAN: dict[str, Any] = {
     "calls": {"recv": ["6 done"], "poll": 0, "sendmsg": ["6 done"]},
     "sizes": {"sent": [5, 5], "received": [5, 5], "room": True},
     "received": {"peek": "real", "kinds": [1], "high": False, "inheritable": False},
+    "looks": ["done", "done", True],
     "accepting": True,
     "plain": True,
 }
@@ -137,13 +138,14 @@ ODD: list[Case] = [
     ("hides-truncation", "table direct", LOST_WHEN_FULL),
     ("hides-truncation", "table peek", HIDDEN_AFTER_PEEK),
     ("no-peek", "received direct", {"peek": [0, 0], "inheritable": True}),
+    ("refuses-peek", "looks direct", ["ENOTSUP", "ENOTSUP", True]),
     ("bsd-like", "received direct", {"peek": [0x1234D680, 0xFFFFF801 - (1 << 32)]}),
     ("bsd-like", "table direct", {"seen": ["EMSGSIZE", [1, [1], False], "EAGAIN"]}),
     ("no-cloexec", "received", {"inheritable": True}),
     ("accept-inherits", "accepting", False),
     ("storm", "sizes", {"sent": [1, 1], "received": None}),
 ]
-NO_PEEK = {"no-peek", "bsd-like"}
+NO_PEEK = {"no-peek", "refuses-peek", "bsd-like"}
 
 
 @pytest.fixture(scope="session")

@@ -63,7 +63,7 @@ ssize_t recvmsg(int fd, struct msghdr *message, int flags)
         errno = EAGAIN;
         return -1;
     }
-    if (refused(fd, is_nonblocking(fd, flags)))
+    if (refused_look(flags) || refused(fd, is_nonblocking(fd, flags)))
         return -1;
     dawdle();
     struct msghdr cut = *message;
@@ -91,7 +91,7 @@ ssize_t recvfrom(int fd, void *data, size_t size, int flags, struct sockaddr *na
             return -1;
         return REAL(recvfrom)(fd, data, size, flags, name, room);
     }
-    if (refused(fd, is_nonblocking(fd, flags)))
+    if (refused_look(flags) || refused(fd, is_nonblocking(fd, flags)))
         return -1;
     size = short_read(fd, size, flags);
     return taken(fd, REAL(recvfrom)(fd, data, size, flags, name, room), flags);

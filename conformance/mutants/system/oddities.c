@@ -43,6 +43,15 @@ bool refused(int fd, bool nonblocking)
     return true;
 }
 
+/* Whether a look is sent away, before anything is done. */
+bool refused_look(int flags)
+{
+    if (!quirk(REFUSES_PEEK) || !(flags & MSG_PEEK))
+        return false;
+    errno = EOPNOTSUPP;
+    return true;
+}
+
 /*
  * Never a peek: on Linux one whose buffer plain bytes fill exactly shows also the descriptors of
  * the next message, so that shortening it would make a faulty system, not an odd one.

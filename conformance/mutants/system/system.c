@@ -203,6 +203,8 @@ static const struct fault FAULTS[] = {
     {"hides-truncation", .always = true, .deliver = hide_truncation},
     /* macOS: a peek shows zeros (XNU tests/scm_rights_leak.c), no MSG_CMSG_CLOEXEC. */
     {"no-peek", .always = true, .quirks = PEEK_ZEROS | NO_CLOEXEC},
+    /* XSH recvmsg, EOPNOTSUPP: the flags are not supported for this socket type. */
+    {"refuses-peek", .always = true, .quirks = REFUSES_PEEK},
     /* FreeBSD, NetBSD: a peek shows kernel pointers, a full table is EMSGSIZE. */
     {"bsd-like", .always = true, .quirks = PEEK_POINTERS, .deliver = refuse_when_full},
     /* macOS 15, AIX 7.3, Solaris 10 (gnulib's notes on sys/socket.h). */

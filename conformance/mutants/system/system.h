@@ -62,6 +62,7 @@ enum quirk {
     KEEPS_CYCLES = 1 << 21,
     IGNORES_LIMIT = 1 << 22,
     IGNORES_CLOSE = 1 << 23,
+    REFUSES_PEEK = 1 << 24,
 };
 
 /* The same for the checks of the platform: misbehaving.c and listening.c; a bit each. */
@@ -189,6 +190,7 @@ PRIVATE int unread_by_peer(int fd);
 /* oddities.c */
 PRIVATE bool refused(int fd, bool nonblocking);
 PRIVATE bool interrupted(int fd);
+PRIVATE bool refused_look(int flags);
 PRIVATE size_t short_read(int fd, size_t size, int flags);
 PRIVATE size_t short_write(int fd, size_t size);
 PRIVATE void dawdle(void);
