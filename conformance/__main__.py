@@ -189,6 +189,12 @@ def _baseline(_: click.Context, __: click.Parameter, value: str) -> str:
     metavar="COMMAND",
     help="Start every peer by this; else by the emulator we are in.",
 )
+@click.option(
+    "--deadline",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="SECONDS",
+    help="Interrupt the run when it has taken so long; what it has found so far is kept.",
+)
 @click.option("--results", callback=_file, metavar="FILE", help="Write the results (JSON).")
 @click.option("--junit", callback=_file, metavar="FILE", help="Write a JUnit file (XML).")
 @click.option(

@@ -100,6 +100,10 @@ def pytest_configure(config: pytest.Config) -> None:
         from .record import Recorder
 
         config.pluginmanager.register(Recorder(), _RECORDER)
+    elif "conformance_subject" in config.workerinput:
+        from .stopping import heed
+
+        heed()
     if any(path == _HERE or _is_in(path, _CHECKS) for path in _named(config)):
         _subject(config)
 

@@ -14,6 +14,7 @@ import pytest
 from . import __version__
 from .harness.transports import TRANSPORTS
 from .requirement import PLATFORM
+from .stopping import FROM_THE_KEYBOARD
 from .verdict import FIELDS, STARTING, TRANSCRIPT
 
 if TYPE_CHECKING:
@@ -50,6 +51,8 @@ class Recorder:
         """Why the platform checks were left out, if they were."""
         self.judge: Callable[[list[Result]], JudgedBaseline] | None = None
         """Holds the results against a baseline, if there is one."""
+        self.interrupted = ""
+        """Why the run was stopped before its end, if it was."""
         self._others_ran = False
         self._crashed = False
         self._started = datetime.datetime.now(datetime.timezone.utc)
@@ -77,6 +80,11 @@ class Recorder:
             self.results.append(cast("Result", said))
 
     @pytest.hookimpl(tryfirst=True)
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Take note of why the run is stopped."""
+        self.interrupted = str(excinfo.value) or FROM_THE_KEYBOARD
+
+    @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Let no run pass that executed nothing; write the results file."""
         executed = any(result["verdict"] != "skip" for result in self.results)
@@ -85,7 +93,9 @@ class Recorder:
             session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED
         path = session.config.getoption("conformance_results", None)
         finished = session.exitstatus in {0, 1, 5} and not self._crashed
-        if path and self.subject and finished:
+        if session.exitstatus != pytest.ExitCode.INTERRUPTED:
+            self.interrupted = ""  # as by -x, which was asked for
+        if path and self.subject and (finished or self.interrupted):
             from .report import model
 
             try:
@@ -96,7 +106,7 @@ class Recorder:
                 )
 
     def document(self, config: pytest.Config) -> Document:
-        """Give the results document of a run that came to its end."""
+        """Give the results document, also of a run that was interrupted."""
         from . import environment
         from .report import model
         from .requirement import catalogue
@@ -118,6 +128,8 @@ class Recorder:
                 if requirement.of_platform and not self.platform_left_out
             },
         }
+        if self.interrupted:
+            ran.clear()  # of a check that has a result, other variants may be to come
         left_out = any(not ran >= all_of_it for all_of_it in due.values())
         whole = [subject for subject, all_of_it in due.items() if all_of_it and ran >= all_of_it]
         chosen = {name: config.getoption(f"conformance_{name}") for name in _SELECTION}
@@ -132,5 +144,7 @@ class Recorder:
             environment=environment.record(),
             evidence=environment.evidence(self.subject.hello.get("system")),
             results=self.results,
-            baseline=self.judge(self.results) if self.judge else None,
+            # Of a part of the results a baseline would only say that all lines are wrong.
+            baseline=self.judge(self.results) if self.judge and not self.interrupted else None,
+            interrupted=self.interrupted,
         )

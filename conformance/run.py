@@ -20,10 +20,11 @@ from .baseline.judging import judge
 from .harness.dialects import USUAL
 from .harness.transports import TRANSPORTS
 from .record import Recorder
-from .report import model, terminal
+from .report import junit, model, terminal
 from .report.progress import NORMAL, QUIET, Watch
 from .report.screen import Screen
 from .requirement import catalogue
+from .stopping import stoppable
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
@@ -56,6 +57,7 @@ class Options:
     workers: int = 0
     timeout_scale: float = 1.0
     launcher: str = ""
+    deadline: float | None = None
     results: str | None = None
     junit: str | None = None
     fail_fast: bool = False
@@ -72,11 +74,20 @@ def run(options: Options) -> int:
         # Without its terminal reporter pytest 8.1 cannot compare in an assert; so it has one, which
         # nobody reads.
         with _environment_of_our_own(), open(os.devnull, "w") as nowhere, redirect_stdout(nowhere):
-            ended = pytest.main(arguments(options), plugins=[follower])
+            ended = _ended(options, follower)
         follower.watch.stop()
         if ended == pytest.ExitCode.USAGE_ERROR:
             return model.USAGE  # pytest has said what is wrong
         return _report(screen, options, follower, ended)
+
+
+def _ended(options: Options, follower: Follower) -> int:
+    try:
+        with stoppable(options.deadline):
+            return pytest.main(arguments(options), plugins=[follower])
+    except KeyboardInterrupt as again:  # once more, while pytest was cleaning up
+        follower.problems.append(f"{again}: while it was cleaned up")
+        return pytest.ExitCode.INTERRUPTED
 
 
 def arguments(options: Options) -> list[str]:
@@ -129,7 +140,6 @@ class Follower:
         self._options = options
         self._recorder = Recorder()
         self._shown = 0
-        self._stopped = ""
         self._baseline = ""
         self._ids: dict[str, str] = {}
 
@@ -223,9 +233,10 @@ class Follower:
         elif report.when == "teardown" and report.failed:
             self.problems.append(f"{report.nodeid}, cleaning up:\n{report.longreprtext}")
 
-    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-        """Take note of Ctrl-C, or of why pytest stops."""
-        self._stopped = str(excinfo.value) or "interrupted from the keyboard"
+    @property
+    def interrupted(self) -> str:
+        """Why the run was stopped before its end, if it was."""
+        return self._recorder.interrupted
 
     def pytest_internalerror(self, excrepr: object) -> bool:
         """Take note of an error of pytest or of a plugin."""
@@ -235,23 +246,25 @@ class Follower:
     @pytest.hookimpl(wrapper=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, None, None]:
         """Take the results document from the recorder, who has to know how the run ended."""
-        if session.exitstatus == pytest.ExitCode.INTERRUPTED:
-            if self._options.fail_fast and self._stopped.startswith("stopping after"):
-                # With workers pytest calls it an interruption, without them a failure.
-                session.exitstatus = pytest.ExitCode.TESTS_FAILED
-            else:
-                self.problems.append(self._stopped)
+        if self._options.fail_fast and self.interrupted.startswith("stopping after"):
+            # With workers pytest calls it an interruption, without them a failure.
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
         try:
             yield
         except pytest.exit.Exception as refused:  # the results file cannot be written
             self.problems.append(str(refused))
-        if self._recorder.subject is not None:
-            self.document = self._recorder.document(session.config)
+        finally:
+            if self._recorder.subject is not None:
+                self.document = self._recorder.document(session.config)
 
 
 def _report(screen: Screen, options: Options, follower: Follower, ended: int) -> int:
     problems, document = follower.problems, follower.document
-    if not problems and (document is None or ended not in _ORDERLY):
+    if follower.interrupted and document is None:
+        problems.append(follower.interrupted)
+    if follower.interrupted and options.junit:
+        junit.mark_interrupted(options.junit, follower.interrupted)
+    if not problems and not follower.interrupted and (document is None or ended not in _ORDERLY):
         problems.append(f"pytest ended with status {int(ended)}")
     if document is not None:
         why = {entry["id"]: entry["why"] for entry in entries.entries()}
@@ -261,7 +274,8 @@ def _report(screen: Screen, options: Options, follower: Follower, ended: int) ->
     for name, path in (("results", options.results), ("JUnit", options.junit)):
         if path and os.path.exists(path):
             screen.show(terminal.written(name, path))
-    return model.status(document) if document and not problems else model.SUITE_FAILED
+    proven = document and not problems and not follower.interrupted
+    return model.status(document) if document and proven else model.SUITE_FAILED
 
 
 def _ways(subject: Subject, options: Options) -> dict[str, str]:

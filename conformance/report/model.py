@@ -104,6 +104,7 @@ class Document(_Document, total=False):
     """A results file, field by field."""
 
     baseline: JudgedBaseline
+    interrupted: str
 
 
 def document(
@@ -119,8 +120,9 @@ def document(
     evidence: str,
     results: Iterable[Result],
     baseline: JudgedBaseline | None = None,
+    interrupted: str = "",
 ) -> Document:
-    """Build the document of a run that came to its end.
+    """Build the document of a run; *interrupted* says why it did not come to its end, if so.
 
     *entries* is the whole catalogue; its order is the order of the results. *started* is
     ISO 8601 in UTC, *selection* has ``complete`` besides the options, *evidence* says what the run
@@ -150,10 +152,12 @@ def document(
         "evidence": evidence,
         "results": in_order,
         "summary": summary(in_order),
-        "finished": True,
+        "finished": not interrupted,
     }
     if baseline is not None:
         whole["baseline"] = baseline
+    if interrupted:
+        whole["interrupted"] = interrupted
     return whole
 
 
@@ -192,9 +196,25 @@ def validate(candidate: object, name: str = "this") -> Document:
     """Check that *candidate* is a whole document of this format, and give it back typed.
 
     Raises:
-        Refused: it is not; the message calls it *name*.
+        Refused: it is not, or is of a run that was interrupted; the message calls it *name*.
 
     """
+    if isinstance(candidate, dict) and candidate.get("schema") == SCHEMA:
+        _check_finished(candidate, name)
+    return _validated(candidate, name)
+
+
+def _check_finished(candidate: dict[str, object], name: str) -> None:
+    if candidate.get("finished") is not True:
+        why = f" ({candidate['interrupted']})" if "interrupted" in candidate else ""
+        raise Refused(
+            f'{name} is of a run that did not come to its end: expected "finished": true, '
+            f"received {candidate.get('finished', 'nothing')!r}{why}"
+        )
+
+
+def _validated(candidate: object, name: str) -> Document:
+    """Check the document of a run, which may have been interrupted."""
     if not isinstance(candidate, dict) or "schema" not in candidate:
         raise Refused(f'{name} is not a results file: expected an object with "schema": {SCHEMA}')
     if candidate["schema"] != SCHEMA:
@@ -202,14 +222,11 @@ def validate(candidate: object, name: str = "this") -> Document:
             f"{name} is of another format: expected schema {SCHEMA}, "
             f"received schema {candidate['schema']!r}"
         )
-    if candidate.get("finished") is not True:
-        raise Refused(
-            f'{name} is of a run that did not come to its end: expected "finished": true, '
-            f"received {candidate.get('finished', 'nothing')!r}"
-        )
     if found := shape.complaint(candidate, schema()):
         raise Refused(f"{name} is not a results file: {found}")
     checked = cast("Document", candidate)
+    if checked["finished"] == bool(checked.get("interrupted")):
+        raise Refused(f"{name} contradicts itself: it is of a run both finished and interrupted")
     counted = summary(checked["results"])
     claimed = {verdict: checked["summary"][verdict] for verdict in VERDICTS}
     if counted != claimed:
@@ -247,13 +264,14 @@ def read(path: str | os.PathLike[str]) -> Document:
 def write(path: str | os.PathLike[str], whole: Document) -> None:
     """Write a results file so that a reader sees the old one or the new one, never a part.
 
+    That of a run that was interrupted says so, and nobody reads it as that of a whole one.
     A terminal, a pipe or a device is written to as it is.
 
     Raises:
-        Refused: *whole* is no whole document.
+        Refused: *whole* is no document of a run.
 
     """
-    text = json.dumps(validate(whole, "this document"), indent=1) + "\n"
+    text = json.dumps(_validated(whole, "this document"), indent=1) + "\n"
     if _is_special(path):
         Path(path).write_text(text)
         return

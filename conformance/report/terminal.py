@@ -41,6 +41,12 @@ def show(
         parts += skips(screen, results)
     if "baseline" in document:
         parts += known.section(screen, document["baseline"], quiet=quiet)
+    if reason := document.get("interrupted"):
+        parts += [
+            "",
+            screen.section("interrupted", "error"),
+            screen.mark("error").append(f" {reason}"),
+        ]
     parts += troubles(screen, broken)
     screen.show(*parts, *([] if quiet and not parts else [""]), last_line(document, broken))
 
@@ -228,6 +234,8 @@ def last_line(document: Document, broken: Sequence[str] = ()) -> Text:
     """Say in words how the run ended."""
     results, counts = document["results"], document["summary"]
     words, style = _VERDICTS[model.SUITE_FAILED if broken else model.exit_status(results)]
+    if document.get("interrupted"):
+        words, style = "interrupted, so that nothing is proven", "bold magenta"
     if "baseline" in document and not broken:
         words += known.words(document["baseline"])
         style = _VERDICTS[model.status(document)][1]
@@ -240,7 +248,9 @@ def last_line(document: Document, broken: Sequence[str] = ()) -> Text:
         line.append(f" ({evidence})", style="bold")
     line.append(": ", style=style)
     line.append(f"{counted} in {duration(document['seconds'])}")
-    if not document["selection"].get("complete", True):
+    if document.get("interrupted"):
+        line.append(f" ({document['interrupted']})", style="dim")
+    elif not document["selection"].get("complete", True):
         line.append(" (a selection, not the whole catalogue)", style="dim")
     return line
 

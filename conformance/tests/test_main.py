@@ -9,7 +9,7 @@ import sys
 import time
 import xml.etree.ElementTree as ET
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jsonschema
 import pytest
@@ -21,6 +21,9 @@ from conformance.report import catalogue, model
 from conformance.requirement import catalogue as requirements
 
 from .heeding import HEEDING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _ROOT = Path(__file__).resolve().parent.parent.parent
 _ONE = ("--check", "fifo.order", "--transport", "inherited")
@@ -65,10 +68,19 @@ _DIES = """
     def op_recv(self, request):
         os._exit(7)
 """
-_SLEEPS = """
+_TWO = (
+    *("--check", "bidirectional.first-to-second", "--check", "fifo.order"),
+    *("--transport", "inherited"),
+)
+_DIES_THEN_FREEZES = """
     def op_recv(self, request):
-        open({mark!r}, "w").close()
-        signal.pause()
+        if not os.path.exists({dead!r}):
+            open({dead!r}, "w").close()
+            os._exit(7)
+        with open({mark!r}, "w") as mark:
+            mark.write(str(os.getpid()))
+        while True:
+            signal.pause()
 """
 
 
@@ -257,29 +269,161 @@ def test_4_a_worker_that_dies_is_told(tmp_path: Path) -> None:
     assert not results.exists()
 
 
+class Running:
+    """A run that does not end: its first check fails, and in the second a peer freezes."""
+
+    def __init__(self, folder: Path, workers: int, *words: str) -> None:
+        self.results, self.junit = folder / "out.json", folder / "out.xml"
+        self._mark = folder / "frozen"
+        freezing = peer(folder, _DIES_THEN_FREEZES, dead=str(folder / "dead"), mark=str(self._mark))
+        run = [sys.executable, "-m", "conformance", "run", "-n", str(workers), *_TWO, *words]
+        run += ["--peer", freezing, "--results", str(self.results), "--junit", str(self.junit)]
+        self.process = subprocess.Popen(
+            [*HEEDING, *run, "--timeout-scale", "9"],
+            cwd=_ROOT,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def until_frozen(self) -> None:
+        deadline = time.monotonic() + 60
+        while not self._frozen() and time.monotonic() < deadline:
+            time.sleep(0.01)
+
+    def _frozen(self) -> int:
+        try:
+            return int(self._mark.read_text())
+        except (OSError, ValueError):
+            return 0
+
+    def said(self) -> str:
+        """What it has said in the end; nobody that it has started is left."""
+        said, _ = self.process.communicate(timeout=60)
+        if frozen := self._frozen():
+            deadline = time.monotonic() + 10
+            while _runs(frozen):
+                assert time.monotonic() < deadline, "the frozen peer is still there"
+                time.sleep(0.01)
+        return said
+
+
+def _runs(pid: int) -> bool:
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except FileNotFoundError:
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"
+
+
+def everybody(running: Running, number: int) -> None:
+    os.killpg(running.process.pid, number)  # as a terminal does: the workers get it too
+
+
+def the_run_alone(running: Running, number: int) -> None:
+    running.process.send_signal(number)
+
+
+def twice(running: Running, number: int) -> None:
+    running.process.send_signal(number)  # as timeout(1) does
+    running.process.send_signal(number)
+
+
+on_linux = pytest.mark.skipif(not os.path.exists("/proc/self/stat"), reason="no /proc here")
+
+
+@on_linux
 @pytest.mark.parametrize("workers", [0, 1])
-def test_4_an_interrupted_run_is_no_verdict(tmp_path: Path, workers: int) -> None:
-    results, mark = tmp_path / "out.json", tmp_path / "mark"
-    sleeper = peer(tmp_path, _SLEEPS, mark=str(mark))
-    words = ["run", "-n", str(workers), *_ONE, "--peer", sleeper, "--results", str(results)]
-    running = subprocess.Popen(
-        [*HEEDING, sys.executable, "-m", "conformance", *words, "--timeout-scale", "9"],
-        cwd=_ROOT,
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
+@pytest.mark.parametrize(
+    ("number", "reason", "send"),
+    [
+        (signal.SIGINT, "interrupted from the keyboard", everybody),
+        (signal.SIGINT, "interrupted from the keyboard", twice),
+        (signal.SIGTERM, "ended by SIGTERM", the_run_alone),
+        (signal.SIGTERM, "ended by SIGTERM", everybody),
+        (signal.SIGTERM, "ended by SIGTERM", twice),
+    ],
+)
+def test_4_an_interrupted_run_keeps_what_it_has_and_is_no_verdict(
+    tmp_path: Path,
+    workers: int,
+    number: int,
+    reason: str,
+    send: Callable[[Running, int], None],
+) -> None:
+    running = Running(tmp_path, workers, "-q")
+    running.until_frozen()
+
+    send(running, number)
+    said = running.said()
+
+    assert running.process.returncode == 4, said
+    assert f"! {reason}\n" in said
+    assert "✗ bidirectional.first-to-second  MUST" in said
+    last = [line for line in said.splitlines() if not line.startswith(("results", "JUnit"))][-1]
+    assert last.startswith("interrupted, so that nothing is proven: 0 passed, 1 failed, ")
+    whole = json.loads(running.results.read_text())
+    jsonschema.validate(whole, model.schema())
+    assert (whole["finished"], whole["interrupted"]) == (False, reason)
+    assert (whole["selection"]["complete"], whole["selection"]["complete_of"]) == (False, [])
+    assert [one["id"] for one in whole["results"]] == ["bidirectional.first-to-second"]
+    cases = {case.get("name"): case for case in ET.parse(running.junit).iter("testcase")}
+    error = cases["the whole run"].find("error")
+    assert error is not None
+    assert error.get("message") == f"interrupted: {reason}"
+    assert None not in cases
+
+
+@on_linux
+@pytest.mark.parametrize("workers", [0, 1])
+def test_4_a_run_whose_deadline_passes_is_interrupted(tmp_path: Path, workers: int) -> None:
+    running = Running(tmp_path, workers, "--deadline", "5")
+
+    said = running.said()
+
+    assert running.process.returncode == 4, said
+    assert "! the deadline of 5 s has passed\n" in said
+    assert (
+        json.loads(running.results.read_text())["interrupted"] == "the deadline of 5 s has passed"
     )
-    deadline = time.monotonic() + 60
-    while not mark.exists() and time.monotonic() < deadline:
-        time.sleep(0.01)
 
-    os.killpg(running.pid, signal.SIGINT)  # as a terminal does: the workers get it too
-    said, _ = running.communicate(timeout=60)
 
-    assert running.returncode == 4
-    assert "! interrupted from the keyboard\n" in said
-    assert said.splitlines()[-1].startswith("the suite itself failed: ")
-    assert not results.exists()
+def test_a_deadline_that_does_not_pass_changes_nothing(tmp_path: Path) -> None:
+    ended = run(*_ONE, "--deadline", 90, "--results", tmp_path / "out.json")
+
+    assert ended.returncode == 0
+    assert "interrupted" not in model.read(tmp_path / "out.json")
+
+
+def test_an_ignored_sigterm_stays_ignored() -> None:
+    code = """if True:
+        import os, signal
+        from conformance.stopping import stoppable
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        with stoppable():
+            os.kill(os.getpid(), signal.SIGTERM)
+    """
+
+    subprocess.run([sys.executable, "-c", code], cwd=_ROOT, check=True)
+
+
+@pytest.mark.parametrize(
+    "command_line", [["verify"], ["compare", "{it}"], ["matrix", "--json", "{it}.matrix"]]
+)
+def test_the_results_of_an_interrupted_run_are_taken_for_no_whole_one(
+    tmp_path: Path, command_line: list[str]
+) -> None:
+    path = tmp_path / "out.json"
+    run(*_ONE, "--results", path)
+    document = {**json.loads(path.read_text()), "finished": False, "interrupted": "it was late"}
+    path.write_text(json.dumps(document))
+
+    ended = command(*[word.format(it=path) for word in command_line], path)
+
+    assert ended.returncode != 0
+    said = " ".join((ended.stdout + ended.stderr).split())
+    assert "did not come to its end" in said
+    assert "(it was late)" in said
 
 
 def test_4_results_that_cannot_be_written_are_told(tmp_path: Path) -> None:

@@ -212,6 +212,23 @@ def test_a_cut_or_foreign_file_is_refused(tmp_path: Path, text: str, sentence: s
     assert str(refused.value).startswith(str(path))
 
 
+def test_the_file_of_an_interrupted_run_is_written_and_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "out.json"
+    stopped = document(result(), finished=False, interrupted="ended by SIGTERM")
+
+    model.write(path, stopped)
+
+    jsonschema.validate(json.loads(path.read_text()), model.schema())
+    with pytest.raises(model.Refused, match=r"received False \(ended by SIGTERM\)"):
+        model.read(path)
+
+
+@pytest.mark.parametrize("other", [{"finished": False}, {"interrupted": "ended by SIGTERM"}])
+def test_a_run_is_either_finished_or_interrupted(tmp_path: Path, other: dict[str, Any]) -> None:
+    with pytest.raises(model.Refused, match="contradicts itself"):
+        model.write(tmp_path / "out.json", document(result(), **other))
+
+
 def test_every_cut_of_a_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "out.json"
     model.write(path, document(result()))
