@@ -18,7 +18,6 @@ import os
 import select
 import socket
 import struct
-import termios
 from collections import namedtuple
 
 from .backends import unix
@@ -36,6 +35,13 @@ from .backends.scm_rights import (
 from .credentials import Credentials
 from .errors import DescriptorsLost, PeerClosed, TableFull
 from .table import RESERVE, close_all
+
+try:
+    import termios
+except ImportError:  # Python may be built without
+    _FIONREAD = 0
+else:
+    _FIONREAD = int(getattr(termios, "FIONREAD", 0))
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -209,7 +215,9 @@ class Arrivals:
         except (BlockingIOError, ConnectionError):
             return False
         except OSError:  # a look is refused here, but the bytes that wait can be counted
-            waiting = fcntl.ioctl(self._sock, termios.FIONREAD, bytes(_INT.size))
+            if not _FIONREAD:
+                return True
+            waiting = fcntl.ioctl(self._sock, _FIONREAD, bytes(_INT.size))
             return not _INT.unpack(waiting)[0]
 
 
