@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, ClassVar
 
 from .steps import (
+    ALL,
     Block,
     Comparison,
     Either,
@@ -112,6 +113,8 @@ class Renderer:
 
     def value(self, value: Value) -> str:
         """Write a value."""
+        if isinstance(value, Field) and value.name == ALL:
+            return value.step.name
         if isinstance(value, Field):
             return f"{value.step.name}.{self.field(value.name)}"
         if isinstance(value, ErrnoOf):

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from .steps import Block, Comparison, Expectation, Part, Step
 
 _HOW = (
-    "Compile it with `cc -Wall FILE.c -o FILE` (on illumos with -lsocket -lnsl), and run it with",
-    "`./FILE [SECONDS A STEP]`.",
+    "Compile it with `cc -Wall -pthread FILE.c -o FILE` (on illumos with -lsocket -lnsl), and run",
+    "it with `./FILE [SECONDS A STEP]`.",
 )
 _EMPTY = {"struct result": "{0}", "int": "-1", "pid_t": "-1"}
 _TYPES = {"result": "struct result", "descriptor": "int", "process": "pid_t"}
@@ -88,6 +88,9 @@ class C(Renderer):
         for part in parts:
             if part.data is not None:
                 written.append(f'part("{part.type}", {self.data(part.data)})')
+            elif part.all_of is not None:
+                all_ = self.value(part.all_of)
+                written.append(f"rights({all_}.list, (size_t){all_}.fds)")
             elif len(part.fds) > 8 and len(set(map(self.fd, part.fds))) == 1:
                 written.append(f"rights_to({self.fd(part.fds[0])}, {len(part.fds)})")
             elif not part.fds:

@@ -71,6 +71,8 @@ class Python(Renderer):
         for part in parts:
             if part.data is not None:
                 written.append(f'part("{part.type}", {self.data(part.data)})')
+            elif part.all_of is not None:
+                written.append(f"rights(*{self.value(part.all_of)}.received)")
             elif len(part.fds) > 8 and len(set(map(self.fd, part.fds))) == 1:
                 written.append(f"rights(*[{self.fd(part.fds[0])}] * {len(part.fds)})")
             else:

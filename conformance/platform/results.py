@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .steps import Fd
+from .steps import ALL, Fd
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .steps import Step, Value
+    from .steps import Field, Step, Value
 
 
 class Result:
@@ -106,9 +106,15 @@ class Received(Result):
         """How many bytes have changed behind what is told of; inspect only."""
         return self._field("beyond")
 
+    @property
+    def all(self) -> Field:
+        """Everything that the step gave, for another step to look at."""
+        self._may_use(self._step)
+        return self._step.field(ALL)
+
     def fd(self, index: int = 0) -> Fd:
         """Give one of the descriptors that came; to use one that did not come fails the check."""
-        if self._step.operation == "drain":
-            raise ValueError("what drain has received is closed")
+        if self._step.operation in {"drain", "recv_each"}:
+            raise ValueError("what was received is closed")
         self._may_use(self._step)
         return Fd(self._step.name, self._step, index)

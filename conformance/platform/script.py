@@ -100,6 +100,22 @@ class Script(Recording):
         """Open a regular file: *mode* is ``read``, ``write``, ``both`` or ``append``."""
         return self._one("file", content, mode)
 
+    def file_again(self) -> Fd:
+        """Open the file that was made last again: another open file description of it."""
+        return self._one("file_again")
+
+    def event_counter(self) -> Fd:
+        """Open an event counter (eventfd) that stands at 0."""
+        return self._one("event_counter")
+
+    def memory_file(self) -> Fd:
+        """Open a file that is in memory only (memfd_create)."""
+        return self._one("memory_file")
+
+    def event_queue(self, fd: Fd) -> Fd:
+        """Open an event queue (epoll) that watches a descriptor for something to read."""
+        return self._one("event_queue", fd)
+
     def directory(self) -> Fd:
         """Open a directory."""
         return self._one("directory")
@@ -158,6 +174,10 @@ class Script(Recording):
         """Set a record lock (F_SETLK) on the whole file, for writing, without waiting."""
         return self._result("lock", "", fd)
 
+    def flock(self, fd: Fd) -> Result:
+        """Lock the file for writing, by the system call of this name, without waiting."""
+        return self._result("flock", "", fd)
+
     def eof(self, fd: Fd) -> Value:
         """Wait up to a second for the end of file; 0: it did not come. Discards data."""
         return self._value("eof", fd)
@@ -165,6 +185,10 @@ class Script(Recording):
     def poll(self, fd: Fd) -> Result:
         """Ask poll, without waiting: ``readable``, ``writable``, ``hangup``."""
         return self._result("poll", "readable writable hangup", fd)
+
+    def select(self, fd: Fd) -> Result:
+        """Ask select, without waiting: ``readable``."""
+        return self._result("select", "readable", fd)
 
     def shutdown(self, sock: Fd, how: str) -> Result:
         """Shut a socket down: ``read``, ``write`` or ``both``."""
@@ -176,16 +200,22 @@ class Script(Recording):
         self,
         sock: Fd,
         data: bytes,
-        fds: Sequence[Fd] = (),
+        fds: Sequence[Fd] | Received = (),
         *,
         control: Sequence[Part] = (),
         flags: Sequence[str] = (),
     ) -> Result:
         """Send by sendmsg(2), with SIGPIPE ignored: ``count``.
 
-        *fds* go in one control message; *control* lists control messages instead, see
-        :meth:`rights` and :meth:`control`. *flags* are names such as ``"DONTWAIT"``.
+        *fds* go in one control message, or all that a step gave; *control* lists control
+        messages instead, see :meth:`rights` and :meth:`control`. *flags* are names such as
+        ``"DONTWAIT"``.
         """
+        if isinstance(fds, Received):
+            self._check(fds.all)
+            return self._result(
+                "send", "count", sock, data, (Part(all_of=fds.all),), "|".join(flags)
+            )
         parts = (self.rights(*fds), *control) if fds else tuple(control)
         return self._result("send", "count", sock, data, parts, "|".join(flags))
 
@@ -273,6 +303,52 @@ class Script(Recording):
         """
         return Part((), type, data)
 
+    # -- many files ---------------------------------------------------------------------------
+
+    def files(self, count: int) -> Received:
+        """Open so many empty files, which are known again by what is written into them."""
+        return Received(self.may_use, self._step("files", "result", "fds", (count,)))
+
+    def send_each(self, sock: Fd, files: Received) -> Result:
+        """Send each file in a message of its own, until one is refused: ``count``, ``data``.
+
+        Without waiting. The first has the byte ``0``, the next ones those that follow it.
+        """
+        return self._result("send_each", "count data", sock, files.all)
+
+    def recv_each(self, sock: Fd) -> Received:
+        """Receive what waits, and number what came: ``count``, ``data``, ``fds``.
+
+        The number is written into the file; it is the one that the message's byte stands for.
+        """
+        return Received(self.may_use, self._step("recv_each", "result", "count data fds", (sock,)))
+
+    def recv_by(self, sock: Fd, processes: int, threads: int) -> Result:
+        """Do as :meth:`recv_each`, in processes of so many threads: ``count`` of descriptors.
+
+        The processes begin together.
+        """
+        return self._result("recv_by", "count", sock, processes, threads)
+
+    def send_by(self, sock: Fd, files: Received, processes: int, threads: int) -> Result:
+        """Do as :meth:`send_each`, in processes of so many threads that share the files: ``count``.
+
+        The processes begin together.
+        """
+        return self._result("send_by", "count", sock, files.all, processes, threads)
+
+    def send_most(self, sock: Fd, files: Received) -> Result:
+        """Send as many of the files in one message as are taken, without waiting: ``count``."""
+        return self._result("send_most", "count", sock, files.all)
+
+    def number_each(self, came: Received) -> Result:
+        """Write into each file that came in which place it did."""
+        return self._result("number_each", "", came.all)
+
+    def unlike(self, files: Received, count: int | Value) -> Value:
+        """Tell which of the first files do not have their own number, once; ``none``."""
+        return self._value("unlike", files.all, count, told="text")
+
     # -- flags --------------------------------------------------------------------------------
 
     def nonblocking(self, fd: Fd) -> Value:
@@ -300,8 +376,12 @@ class Script(Recording):
         return self._result("set_cloexec", "", fd, int(on))
 
     def setsockopt(self, sock: Fd, option: str, value: int) -> Result:
-        """Set a socket option of SOL_SOCKET: PASSCRED, SNDBUF or RCVBUF."""
+        """Set an option of SOL_SOCKET: PASSCRED, SNDBUF, RCVBUF, KEEPALIVE, RCVTIMEO (seconds)."""
         return self._result("setsockopt", "", sock, option, value)
+
+    def getsockopt(self, sock: Fd, option: str) -> Value:
+        """Give the seconds of RCVTIMEO; of another socket option, whether it is set."""
+        return self._value("getsockopt", sock, option)
 
     def same_file(self, one: Fd, other: Fd) -> Value:
         """Tell whether fstat(2) says that both are of one file."""

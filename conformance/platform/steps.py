@@ -133,6 +133,10 @@ class Field(Value):
         )
 
 
+ALL = "all"
+"""In place of the name of a field: everything that a step gave, for another step to look at."""
+
+
 @dataclass(eq=False)
 class ErrnoOf(Value):
     """The name of the error of a step that was to give a descriptor; empty if it gave one."""
@@ -300,6 +304,7 @@ class Part:
     fds: tuple[Fd, ...] = ()
     type: str = "RIGHTS"  # the end of a name SCM_, or a number
     data: bytes | None = None
+    all_of: Field | None = None  # all descriptors that a step gave, in place of fds
 
 
 Plain = Union[int, str, bytes, Value]  # noqa: UP007

@@ -19,6 +19,7 @@ PARTS = (
     "flags",
     "table",
     "processes",
+    "masses",
     "whole",
 )
 """In an order in which each uses those before it."""

@@ -82,6 +82,17 @@ static struct result do_lock(int fd)
     return nothing(fcntl(fd, F_SETLK, &whole) < 0 ? errno : 0);
 }
 
+static struct result do_flock(int fd)
+{
+    begin("flock");
+#if defined(LOCK_EX) && !defined(_AIX)
+    return nothing(flock(fd, LOCK_EX | LOCK_NB) < 0 ? errno : 0);
+#else
+    missing("this system has no flock of its own", "");
+    return nothing(fd);
+#endif
+}
+
 static double now(void)
 {
     struct timespec time;
@@ -117,6 +128,22 @@ static struct result do_poll(int fd)
     char line[96];
     sprintf(line, ", \"readable\": %ld, \"writable\": %ld, \"hangup\": %ld", result.readable,
             result.writable, result.hangup);
+    done(error, 0, line);
+    return result;
+}
+
+static struct result do_select(int fd)
+{
+    struct timeval none = {0, 0};
+    fd_set readable;
+    char line[32];
+    begin("select");
+    FD_ZERO(&readable);
+    FD_SET(fd, &readable);
+    int found = select(fd + 1, &readable, NULL, NULL, &none), error = found < 0 ? errno : 0;
+    struct result result = outcome(error);
+    result.readable = found > 0 && FD_ISSET(fd, &readable);
+    sprintf(line, ", \"readable\": %ld", result.readable);
     done(error, 0, line);
     return result;
 }

@@ -8,9 +8,10 @@ import mmap
 import os
 import select
 import socket
+import sys
 import time
 
-from .saying import Result, State
+from .saying import Result, State, missing
 from .steps import borrowed, gives, numbered
 
 
@@ -62,6 +63,14 @@ def do_lock(fd: int) -> Result:
     return Result()
 
 
+@gives()
+def do_flock(fd: int) -> Result:
+    if sys.platform.startswith(("sunos", "aix")):
+        missing("this Python may make flock of record locks; the C program can be tried")
+    fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return Result()
+
+
 @gives("number")
 def do_eof(fd: int) -> Result:
     deadline = time.monotonic() + State.seconds / 2
@@ -84,6 +93,13 @@ def do_poll(fd: int) -> Result:
     result.readable = int(bool(seen & select.POLLIN))
     result.writable = int(bool(seen & select.POLLOUT))
     result.hangup = int(bool(seen & select.POLLHUP))
+    return result
+
+
+@gives("readable")
+def do_select(fd: int) -> Result:
+    result = Result()
+    result.readable = int(bool(select.select([fd], [], [], 0)[0]))
     return result
 
 

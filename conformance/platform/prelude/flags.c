@@ -46,21 +46,42 @@ static struct result do_set_cloexec(int fd, int on)
     return nothing(fcntl(fd, F_SETFD, on ? FD_CLOEXEC : 0) < 0 ? errno : 0);
 }
 
+static int option_of(const char *option)
+{
+    if (!strcmp(option, "SNDBUF"))
+        return SO_SNDBUF;
+    if (!strcmp(option, "RCVBUF"))
+        return SO_RCVBUF;
+    if (!strcmp(option, "KEEPALIVE"))
+        return SO_KEEPALIVE;
+    if (!strcmp(option, "RCVTIMEO"))
+        return SO_RCVTIMEO;
+#ifdef SO_PASSCRED
+    if (!strcmp(option, "PASSCRED"))
+        return SO_PASSCRED;
+#endif
+    missing("this system has no SO_", option);
+    return -1;
+}
+
 static struct result do_setsockopt(int sock, const char *option, int value)
 {
-    int name = -1;
     begin("setsockopt");
-    if (!strcmp(option, "SNDBUF"))
-        name = SO_SNDBUF;
-    else if (!strcmp(option, "RCVBUF"))
-        name = SO_RCVBUF;
-#ifdef SO_PASSCRED
-    else if (!strcmp(option, "PASSCRED"))
-        name = SO_PASSCRED;
-#endif
-    if (name < 0)
-        missing("this system has no SO_", option);
+    int name = option_of(option);
+    struct timeval time = {value, 0};
+    if (!strcmp(option, "RCVTIMEO"))
+        return nothing(setsockopt(sock, SOL_SOCKET, name, &time, sizeof time) < 0 ? errno : 0);
     return nothing(setsockopt(sock, SOL_SOCKET, name, &value, sizeof value) < 0 ? errno : 0);
+}
+
+static struct result do_getsockopt(int sock, const char *option)
+{
+    begin("getsockopt");
+    int name = option_of(option), value = 0, is_time = !strcmp(option, "RCVTIMEO");
+    struct timeval time = {0, 0};
+    socklen_t size = is_time ? sizeof time : sizeof value;
+    int said = getsockopt(sock, SOL_SOCKET, name, is_time ? (void *)&time : (void *)&value, &size);
+    return numbered(is_time ? (long)time.tv_sec : !!value, said < 0 ? errno : 0);
 }
 
 static struct result do_same_file(int one, int other)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import socket
+import struct
 
 from .saying import Result, missing
 from .steps import borrowed, gives, numbered
@@ -53,8 +54,23 @@ def do_setsockopt(sock: int, option: str, value: int) -> Result:
     if number is None:
         missing(f"this Python has no SO_{option}")
     with borrowed(sock) as there:
-        there.setsockopt(socket.SOL_SOCKET, number, value)
+        if option == "RCVTIMEO":
+            there.setsockopt(socket.SOL_SOCKET, number, struct.pack("ll", value, 0))
+        else:
+            there.setsockopt(socket.SOL_SOCKET, number, value)
     return Result()
+
+
+@gives("number")
+def do_getsockopt(sock: int, option: str) -> Result:
+    number = getattr(socket, f"SO_{option}", None)
+    if number is None:
+        missing(f"this Python has no SO_{option}")
+    size = struct.calcsize("ll" if option == "RCVTIMEO" else "i")
+    with borrowed(sock) as there:
+        seen = there.getsockopt(socket.SOL_SOCKET, number, size)
+    (first,) = struct.unpack_from("l" if option == "RCVTIMEO" else "i", seen)
+    return numbered(first if option == "RCVTIMEO" else bool(first))
 
 
 @gives("number")

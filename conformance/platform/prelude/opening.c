@@ -262,6 +262,50 @@ static int do_file(struct bytes content, const char *mode)
     return opened(open(path, flags), 1);
 }
 
+static int do_file_again(void)
+{
+    begin("file_again");
+    return opened(open(state.made[state.made_count - 1], O_RDWR), 1);
+}
+
+static int do_event_counter(void)
+{
+    begin("event_counter");
+#ifdef __linux__
+    return opened(eventfd(0, 0), 1);
+#else
+    missing("this program knows no event counter of this system", "");
+    return -1;
+#endif
+}
+
+static int do_memory_file(void)
+{
+    begin("memory_file");
+#ifdef MFD_CLOEXEC
+    return opened(memfd_create("fd", 0), 1);
+#else
+    missing("this system has no memfd_create", "");
+    return -1;
+#endif
+}
+
+static int do_event_queue(int fd)
+{
+    begin("event_queue");
+#ifdef __linux__
+    struct epoll_event asked = {EPOLLIN, {0}};
+    int queue = epoll_create1(0);
+    if (queue >= 0 && epoll_ctl(queue, EPOLL_CTL_ADD, fd, &asked) < 0)
+        queue = -1;
+    return opened(queue, 1);
+#else
+    (void)fd;
+    missing("this system has no epoll", "");
+    return -1;
+#endif
+}
+
 static int do_directory(void)
 {
     begin("directory");

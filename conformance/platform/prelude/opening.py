@@ -6,6 +6,7 @@ import ctypes
 import errno
 import os
 import pty
+import select
 import socket
 import struct
 import sys
@@ -192,6 +193,36 @@ def do_file(content: bytes, mode: str) -> int:
     os.close(fd)
     modes = {"read": os.O_RDONLY, "write": os.O_WRONLY, "both": os.O_RDWR}
     return os.open(path, modes.get(mode, os.O_RDWR | os.O_APPEND))
+
+
+@opens(1)
+def do_file_again() -> int:
+    return os.open(State.made[-1], os.O_RDWR)
+
+
+@opens(1)
+def do_event_counter() -> int:
+    if not hasattr(os, "eventfd"):
+        missing("this Python has no os.eventfd")
+    return os.eventfd(0, 0)
+
+
+@opens(1)
+def do_memory_file() -> int:
+    if not hasattr(os, "memfd_create"):
+        missing("this Python has no os.memfd_create")
+    return os.memfd_create("fd", 0)
+
+
+@opens(1)
+def do_event_queue(fd: int) -> int:
+    if not hasattr(select, "epoll"):
+        missing("this Python has no select.epoll")
+    queue = select.epoll()
+    queue.register(fd, select.EPOLLIN)
+    number = os.dup(queue.fileno())
+    queue.close()
+    return number
 
 
 @opens(1)

@@ -56,7 +56,9 @@ CROWDED = {errno.ENOBUFS, errno.ETOOMANYREFS}  # others use what a send needs; i
 TRIES = 30
 
 
-def gives(*fields: str) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
+def gives(
+    *fields: str, prepares: bool = False
+) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
     """Make a step of a function that gives a result with these fields."""
 
     def wrap(call: Callable[..., Result]) -> Callable[..., Result]:
@@ -75,7 +77,7 @@ def gives(*fields: str) -> Callable[[Callable[..., Result]], Callable[..., Resul
             told = {name: getattr(result, name) for name in fields}
             if "data" in told:
                 told["data"] = shown(result.data)
-            done(may_fail, error, told)
+            done(may_fail, error, told, prepares=prepares)
             return result
 
         return step
