@@ -516,6 +516,32 @@ def test_peek_leaves_it(s: Script) -> None:
     s.expect(same.data, b"the file", "what came is not the descriptor that was sent")
 
 
+@should("ancillary.peek-twice", _PEEK, subject="platform", endangers=("fifo",))
+def test_peek_twice(s: Script) -> None:
+    """A second look with MSG_PEEK shows the descriptor as the first one does.
+
+    And then it is received. Where a look shows no descriptor, or a wrong number, there is nothing
+    to compare.
+    """
+    a, b = s.socketpair()
+    read_end, write_end = s.pipe()
+    s.send(a, b"x", [write_end])
+
+    first = s.inspect(b, 1, flags=("PEEK",))
+    s.need(first.fds.equals(1), "a look that shows an open descriptor")
+    shown = s.same_file(first.fd(), write_end)
+    s.need(shown.equals(1), "a look that shows the descriptor itself")
+    second = s.inspect(b, 1, flags=("PEEK",))
+    s.expect(second.fds, 1, "the second look shows other descriptors than the first one")
+    again = s.same_file(second.fd(), write_end)
+    came = s.recv(b, 1)
+    s.write(came.fd(), b"through")
+    heard = s.read(read_end, 7)
+
+    s.expect(again, True, "the second look shows another descriptor than the first one")
+    s.expect(heard.data, b"through", "what came is not the descriptor that was sent")
+
+
 @should("ancillary.peek-leaves-no-more", _PEEK, subject="platform", endangers=("table",))
 def test_peek_leaves_no_more(s: Script) -> None:
     """Looks with MSG_PEEK leave nothing open but what they tell of.

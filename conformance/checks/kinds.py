@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from conformance.platform.steps import Fd
 
 _ANY = "FreeBSD unix(4): any valid descriptor may be sent in a message"
+_COUNTER = "eventfd(2): who inherits or duplicates it has the same counter"
+_MEMFD = "memfd_create(2): shared by passing the descriptor over a Unix socket"
+_QUEUE = "epoll(7): the interest list is of the open file description"
 _MEMORY = "XNU fg_sendable: files, sockets, pipes and shared memory objects can be sent"
 
 
@@ -226,3 +229,49 @@ def test_at_its_end(s: Script) -> None:
 
     s.expect(words.data, b"last words", "what was left in the pipe is lost")
     s.expect(ended, True, "the pipe that came has no end")
+
+
+@should("kinds.event-counter", _COUNTER, subject="platform", endangers=("bidirectional",))
+def test_event_counter(s: Script) -> None:
+    """An event counter (eventfd) can be passed, and both count the same."""
+    counter = s.event_counter()
+
+    came = _pass(s, counter)
+    s.write(came, b"\1" * 8)
+    ready = s.poll(counter)
+    s.expect(ready.readable, True, "what was counted at the receiver is not seen by the sender")
+    here = s.read(counter, 8)
+    s.write(counter, b"\2" * 8)
+    there = s.read(came, 8)
+
+    s.expect(here.data, b"\1" * 8, "the sender counts otherwise")
+    s.expect(there.data, b"\2" * 8, "the receiver counts otherwise")
+
+
+@should("kinds.memory-file", _MEMFD, subject="platform", endangers=("bidirectional",))
+def test_memory_file(s: Script) -> None:
+    """A file in memory (memfd_create) can be passed, with its content."""
+    memory = s.memory_file()
+    s.write(memory, b"before ")
+
+    came = _pass(s, memory)
+    s.write(came, b"after")
+    s.seek(memory, 0)
+    content = s.read(memory, 20)
+
+    s.expect(content.data, b"before after", "the file that came has another content")
+
+
+@should("kinds.event-queue", _QUEUE, subject="platform", endangers=("bidirectional",))
+def test_event_queue(s: Script) -> None:
+    """An event queue (epoll) can be passed, and tells of what it watches."""
+    read_end, write_end = s.pipe()
+    queue = s.event_queue(read_end)
+
+    came = _pass(s, queue)
+    before = s.poll(came)
+    s.write(write_end, b"x")
+    after = s.poll(came)
+
+    s.expect(before.readable, False, "the queue that came tells of nothing that was")
+    s.expect(after.readable, True, "the queue that came does not tell of what it watches")

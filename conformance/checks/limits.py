@@ -14,6 +14,7 @@ _CTRUNC = "POSIX.1-2017 XSH recvmsg, MSG_CTRUNC: control data was truncated"
 _SENT = "POSIX.1-2017 XSH sendmsg: -1 tells of errors detected locally, else the bytes are sent"
 _QUEUE = "POSIX.1-2017 XSH 2.10.11: what is in the receive queue stays until it is received"
 _MOST = "unix(7), SCM_MAX_FD: to send a larger array fails"
+_ARRAY = "unix(7), SCM_RIGHTS: an array of descriptors, of SCM_MAX_FD at most"
 _EXCESS = "unix(7), SCM_RIGHTS: what would exceed RLIMIT_NOFILE is closed in the receiving process"
 _IN_FLIGHT = "unix(7), ETOOMANYREFS: the descriptors in flight exceed RLIMIT_NOFILE"
 _NOT_EXPLOITED = "FreeBSD unix_passfd_test.c, send_a_lot: EMFILE beyond the limit, none installed"
@@ -31,19 +32,44 @@ _TOO_MANY = ("EINVAL", "EMSGSIZE", "E2BIG", "ENOBUFS", "ENOMEM", "ETOOMANYREFS")
     endangers=("fifo",),
 )
 def test_sixty_four(s: Script) -> None:
-    """Sixty-four descriptors go in one message.
+    """Sixty-four descriptors go in one message, and come in their order.
 
     Not every system takes so many. With fewer a passer needs more calls for the same.
     """
     a, b = s.socketpair()
-    null = s.null()
+    files = s.files(64)
 
-    sent = s.send(a, b"x", [null] * 64)
-    came = s.drain(b)
-
+    sent = s.send(a, b"x", files)
     s.expect(sent.errno, "", "so many are refused")
+    came = s.recv(b, 1, space(64))
+    s.number_each(came)
+    wrong = s.unlike(files, 64)
+
     s.expect(came.fds, 64, "not all of them came")
     s.expect(came.ctrunc, False, "MSG_CTRUNC is set although there was room")
+    s.expect(wrong, "none", "another file came in its place")
+
+
+@should("limits.largest-array", _ARRAY, subject="platform", endangers=("fifo", "table"))
+def test_largest_array(s: Script) -> None:
+    """The largest array that a message takes comes whole, each file in its place.
+
+    How large that is, is found by trying, from three hundred downwards.
+    """
+    a, b = s.socketpair()
+    limited = s.limit(700)
+    s.need(limited.errno.equals(""), "a process that may have 700 descriptors")
+    files = s.files(300)
+
+    sent = s.send_most(a, files)
+    s.need(sent.count.at_least(2), "a message that takes two descriptors")
+    came = s.recv(b, 1, space(300))
+    s.number_each(came)
+    wrong = s.unlike(files, sent.count)
+
+    s.expect(came.fds, sent.count, "not all of them came")
+    s.expect(came.ctrunc, False, "MSG_CTRUNC is set although there was room")
+    s.expect(wrong, "none", "another file came in its place")
 
 
 @should("limits.too-many", _MOST, subject="platform", endangers=("fifo", "table"))

@@ -20,6 +20,11 @@ _LOCKS = "POSIX.1-2017 XSH fcntl: locks of a file go when the process closes a d
 _GATHERED = "POSIX.1-2017 XSH sendmsg: the data of each storage area of msg_iov is sent in turn"
 _SCATTERED = "POSIX.1-2017 XSH recvmsg: each storage area of msg_iov is filled in turn"
 _TYPES = "POSIX.1-2017 XSH 2.10.6, socket types: no operation gives parts of two records"
+_NOT_REORDERED = "unix(7): Unix datagram sockets are always reliable and do not reorder datagrams"
+_SEQUENCED = "POSIX.1-2017 XSH 2.10.6: SOCK_SEQPACKET, as SOCK_STREAM, is reliable and sequenced"
+_READY = "POSIX.1-2017 XSH select: ready for reading if a call to an input function would not block"
+_FLOCK = "flock(2): the lock is of the open file description, and goes with its last descriptor"
+_OPTIONS = "POSIX.1-2017 XSH 2.10.16, Use of Options: the options are of the socket"
 _ABSENT = "unix(7), SCM_RIGHTS: without a buffer for them the descriptors are closed"
 _NOT_PASSED = "FreeBSD unix(4): descriptor flags, set with fcntl(2), are not passed to a receiver"
 _UNRECEIVED = "FreeBSD unix(4): what awaits delivery is closed when the destination is closed"
@@ -227,6 +232,108 @@ def test_shared_offset(s: Script) -> None:
     s.expect(offset, 4, "the file offset is not shared")
 
 
+@should("semantics.shared-read-only", _DUP, subject="platform", endangers=("fifo", "status"))
+def test_shared_read_only(s: Script) -> None:
+    """The file offset is shared where the file was opened for reading only.
+
+    A system that opens the file again for the receiver can do so for some access modes only.
+    """
+    a, b = s.socketpair()
+    file = s.file(b"0123456789", "read")
+    s.send(a, b"x", [file])
+
+    came = s.recv(b, 1)
+    s.read(came.fd(), 4)
+    offset = s.tell(file)
+
+    s.expect(offset, 4, "the file offset is not shared")
+
+
+@should("semantics.shared-write-only", _DUP, subject="platform", endangers=("fifo", "status"))
+def test_shared_write_only(s: Script) -> None:
+    """The file offset is shared where the file was opened for writing only.
+
+    What both of them write stands one behind the other.
+    """
+    a, b = s.socketpair()
+    file = s.file(b"", "write")
+    s.send(a, b"x", [file])
+
+    came = s.recv(b, 1)
+    s.write(came.fd(), b"0123")
+    offset = s.tell(file)
+
+    s.expect(offset, 4, "the file offset is not shared")
+
+
+@should("semantics.shared-directory", _FLAGS, subject="platform", endangers=("status",))
+def test_shared_directory(s: Script) -> None:
+    """A flag that is set on a directory after it was passed is set on what came, too.
+
+    It is one open file description. The flag is O_NONBLOCK, which means nothing for a directory.
+    """
+    a, b = s.socketpair()
+    root = s.directory()
+    s.send(a, b"x", [root])
+
+    came = s.recv(b, 1)
+    before = s.nonblocking(came.fd())
+    done = s.set_nonblocking(root)
+    s.need(done.errno.equals(""), "a directory whose flags can be set")
+    here = s.nonblocking(root)
+    s.need(here.equals(1), "a directory that keeps its flags")
+    there = s.nonblocking(came.fd())
+
+    s.expect(before, False, "O_NONBLOCK was set on the way")
+    s.expect(there, True, "what came is not of the same open file description")
+
+
+@should("semantics.flock-kept", _FLOCK, subject="platform", endangers=("status",))
+def test_flock_kept(s: Script) -> None:
+    """A lock by flock is held by what came, after the sender has closed its own.
+
+    Such a lock belongs to the open file description, not to a process as a record lock does.
+    """
+    a, b = s.socketpair()
+    file = s.file(b"the file")
+    other = s.file_again()
+    locked = s.flock(file)
+    s.need(locked.errno.equals(""), "a file that flock can lock")
+    s.send(a, b"x", [file])
+
+    came = s.recv(b, 1)
+    s.close(file)
+    refused = s.flock(other)
+    s.expect(refused.errno, "EAGAIN", "the lock was lost on the way")
+    s.close(came.fd())
+    granted = s.flock(other)
+
+    s.expect(granted.errno, "", "the lock is held although the last descriptor was closed")
+
+
+@should("semantics.options-kept", _OPTIONS, subject="platform", endangers=("passers", "status"))
+def test_options_kept(s: Script) -> None:
+    """Options of a passed socket are as they were set: its timeout, and SO_KEEPALIVE.
+
+    They are the socket's, of which what came is another descriptor.
+    """
+    a, b = s.socketpair()
+    c, _ = s.inet("tcp")
+    timeout = s.setsockopt(c, "RCVTIMEO", 7)
+    s.need(timeout.errno.equals(""), "a socket that has SO_RCVTIMEO")
+    s.setsockopt(c, "KEEPALIVE", 1)
+    s.send(a, b"x", [c])
+
+    came = s.recv(b, 1)
+    seconds = s.getsockopt(came.fd(), "RCVTIMEO")
+    keepalive = s.getsockopt(came.fd(), "KEEPALIVE")
+    here = s.getsockopt(c, "RCVTIMEO")
+
+    s.expect(seconds, 7, "SO_RCVTIMEO has changed on the way")
+    s.expect(keepalive, True, "SO_KEEPALIVE has changed on the way")
+    s.expect(here, 7, "SO_RCVTIMEO has changed at the sender")
+
+
 @should("semantics.sender-exits", _DUP, subject="platform", endangers=("fifo", "nonblocking"))
 def test_sender_exits(s: Script) -> None:
     """A descriptor that was sent arrives although its sender has exited.
@@ -320,9 +427,13 @@ def test_one_datagram(s: Script) -> None:
     s.expect(first.data, b"one", "other bytes than those of the first datagram")
     s.expect(first.fds, 1, "other descriptors than those of the first datagram")
     second = s.recv(b, 100)
-
     s.expect(second.data, b"two", "other bytes than those of the second datagram")
     s.expect(second.fds, 1, "other descriptors than those of the second datagram")
+
+    written = s.write(first.fd(), b"through")
+    s.expect(written.errno, "", "the first datagram brought another descriptor than its own")
+    heard = s.read(second.fd(), 7)
+    s.expect(heard.data, b"through", "the second datagram brought another descriptor than its own")
 
 
 @must("semantics.one-record", _TYPES, subject="platform", endangers=("fifo",))
@@ -340,9 +451,105 @@ def test_one_record(s: Script) -> None:
     s.expect(first.data, b"one", "other bytes than those of the first record")
     s.expect(first.fds, 1, "other descriptors than those of the first record")
     second = s.recv(b, 100)
-
     s.expect(second.data, b"two", "other bytes than those of the second record")
     s.expect(second.fds, 1, "other descriptors than those of the second record")
+
+    written = s.write(first.fd(), b"through")
+    s.expect(written.errno, "", "the first record brought another descriptor than its own")
+    heard = s.read(second.fd(), 7)
+    s.expect(heard.data, b"through", "the second record brought another descriptor than its own")
+
+
+def _in_order(s: Script, kind: str) -> None:
+    """Send eight messages with a file each, receive what was taken, and look at each file."""
+    a, b = s.socketpair(kind)
+    files = s.files(8)
+
+    sent = s.send_each(a, files)
+    s.need(sent.count.at_least(2), "a channel that takes two messages at once")
+    came = s.recv_each(b)
+    wrong = s.unlike(files, sent.count)
+
+    s.expect(came.data, sent.data, "other messages came, or in another order")
+    s.expect(came.fds, sent.count, "a message came without its descriptor, or with more")
+    s.expect(wrong, "none", "a message brought another file than its own")
+
+
+@must("semantics.datagrams-in-order", _NOT_REORDERED, subject="platform", endangers=("fifo",))
+def test_datagrams_in_order(s: Script) -> None:
+    """Each of eight waiting datagrams comes in its turn, and brings its own file.
+
+    Where the queue of a socket takes fewer, as many as it takes.
+    """
+    _in_order(s, "dgram")
+
+
+@must("semantics.records-in-order", _SEQUENCED, subject="platform", endangers=("fifo",))
+def test_records_in_order(s: Script) -> None:
+    """Each of eight waiting records comes in its turn, and brings its own file.
+
+    The sockets are SOCK_SEQPACKET, which not every system has for AF_UNIX.
+    """
+    _in_order(s, "seqpacket")
+
+
+@must("semantics.two-receivers", _ONE_SEGMENT, subject="platform", endangers=("fifo", "passers"))
+def test_two_receivers(s: Script) -> None:
+    """Processes and threads that receive from one socket get each message once.
+
+    Two processes, each of which receives by two threads, all at once. Which of them receives a
+    message differs; a file comes with the byte of its own. So workers do that share a queue.
+    """
+    a, b = s.socketpair()
+    files = s.files(40)
+    sent = s.send_each(a, files)
+    s.need(sent.count.at_least(8), "a channel that takes eight messages at once")
+
+    came = s.recv_by(b, 2, 2)
+    wrong = s.unlike(files, sent.count)
+
+    s.expect(wrong, "none", "a file was not received once, with the byte of its own message")
+    s.expect(came.count, sent.count, "other descriptors came than were sent")
+
+
+@must("semantics.two-senders", _ONE_SEGMENT, subject="platform", endangers=("fifo", "passers"))
+def test_two_senders(s: Script) -> None:
+    """What processes and threads send at once comes whole, each file with its byte.
+
+    Two processes, each of which sends by two threads over the same socket. In which order their
+    messages come differs.
+    """
+    a, b = s.socketpair()
+    files = s.files(40)
+
+    sent = s.send_by(a, files, 2, 2)
+    s.need(sent.count.equals(40), "a channel that takes forty messages at once")
+    came = s.recv_by(b, 1, 1)
+    wrong = s.unlike(files, 40)
+
+    s.expect(wrong, "none", "a file did not come once, with the byte of its own message")
+    s.expect(came.count, 40, "other descriptors came than were sent")
+
+
+@should("semantics.readable-by-select", _READY, subject="platform", endangers=("nonblocking",))
+def test_readable_by_select(s: Script) -> None:
+    """A message with a descriptor makes a socket readable for select and for poll.
+
+    For a stream and for datagrams alike; before it came, the socket was not.
+    """
+    null = s.null()
+    for kind in ("stream", "dgram"):
+        a, b = s.socketpair(kind)
+        before = s.select(b)
+        s.send(a, b"x", [null])
+        by_select = s.select(b)
+        by_poll = s.poll(b)
+        came = s.recv(b, 1)
+
+        s.expect(before.readable, False, "select tells of a message that was not sent yet")
+        s.expect(by_select.readable, True, "select does not tell of the message")
+        s.expect(by_poll.readable, True, "poll does not tell of the message")
+        s.expect(came.fds, 1, "the message came without its descriptor")
 
 
 @must("semantics.append-kept", _GETFL, subject="platform", endangers=("status",))

@@ -36,6 +36,7 @@ MUTANTS = (
     _on("drops-in-short-sends", "short-send", "did not come with the first byte"),
     _on("gives-again", "short-send", "a descriptor came with the rest too"),
     _on("takes-by-look", "peek-leaves-it", "a descriptor is to be used that did not come"),
+    _on("takes-by-look", "peek-twice", "the second look shows other descriptors"),
     _on("leaks-received", "peek-leaves-no-more", "more is open than was told of"),
     _on("forgets-cloexec", "cloexec", "the descriptor that came is not close-on-exec"),
     _on("cloexec-first-only", "cloexec-on-each", "the second one is not close-on-exec"),

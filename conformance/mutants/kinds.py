@@ -17,6 +17,9 @@ _ALL = (
     "listener",
     "shared-memory",
     "at-its-end",
+    "event-counter",
+    "memory-file",
+    "event-queue",
 )
 
 MUTANTS = (

@@ -11,6 +11,8 @@ _on = partial(on, "limits")
 MUTANTS = (
     _on("cuts-large-arrays", "too-many", "a part of the message was sent, or lost"),
     _on("keeps-refused", "too-many-are-not-held", "what was refused is still open somewhere"),
+    _on("reverses-arrays", "largest-array", "another file came in its place"),
+    _on("cuts-large-arrays", "largest-array", "not all of them came"),
     _on("spares-a-slot", "last-slots", "not all of them came although there were slots"),
     _on("spares-a-slot", "one-slot", "without its descriptor although there was a slot"),
     _on("stuck-after-full", "next-after-full", "nothing is received any more"),

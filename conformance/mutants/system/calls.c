@@ -45,6 +45,7 @@ static ssize_t receive(int fd, struct msghdr *message, int flags)
     do {
         got = blind                  ? blind_peek(fd, message, passed)
               : quirk(IGNORES_LIMIT) ? receive_beyond_limit(fd, message, passed)
+              : quirk(RECEIVE_RACES) ? receive_in_two(fd, message, passed)
                                      : REAL(recvmsg)(fd, message, passed);
     } while (got < 0 && errno == EAGAIN && quirk(RECEIVE_BLOCKS) && room &&
              REAL(poll)(&one, 1, -1) == 1);

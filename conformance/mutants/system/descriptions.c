@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -136,6 +137,21 @@ ssize_t read_message(int fd, void *data, size_t size)
     return more < 0 ? got : got + more;
 }
 
+/* The descriptors by a look, and then the bytes: others may come in between. */
+ssize_t receive_in_two(int fd, struct msghdr *message, int flags)
+{
+    char data[4096];
+    struct taken gone;
+    bool splits = spoils(fd) && message->msg_control && !(flags & MSG_PEEK);
+    ssize_t got = REAL(recvmsg)(fd, message, flags | (splits ? MSG_PEEK : 0));
+    if (got <= 0 || !splits)
+        return got;
+    nap();
+    if (take(fd, &gone, data, (size_t)got < sizeof data ? (size_t)got : sizeof data, MSG_DONTWAIT) > 0)
+        shut_all(&gone.rights);
+    return got;
+}
+
 /* In flight. */
 
 /* A passed socket arrives empty. */
@@ -147,6 +163,17 @@ void empty_sockets(struct delivery *delivery)
         int fd = delivery->rights.fds[i];
         while (is_channel(fd) && take(fd, &gone, data, sizeof data, MSG_DONTWAIT) > 0)
             shut_all(&gone.rights);
+    }
+}
+
+/* Options of a passed socket are those of a new one. */
+void reset_options(struct delivery *delivery)
+{
+    struct timeval never = {0, 0};
+    int off = 0;
+    for (int i = 0; i < delivery->rights.count; i++) {
+        setsockopt(delivery->rights.fds[i], SOL_SOCKET, SO_RCVTIMEO, &never, sizeof never);
+        setsockopt(delivery->rights.fds[i], SOL_SOCKET, SO_KEEPALIVE, &off, sizeof off);
     }
 }
 

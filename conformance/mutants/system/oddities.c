@@ -73,6 +73,12 @@ void dawdle(void)
         usleep(200);
 }
 
+/* Long enough for others to come in between. */
+void nap(void)
+{
+    usleep(300);
+}
+
 /* A socket that is seen for the first time. */
 void odd_channel(int fd)
 {

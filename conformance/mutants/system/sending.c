@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -31,8 +32,21 @@ static bool wait_for_room(struct sending *sending)
     return false;
 }
 
+/* One buffer for the control messages of all threads. */
+static void share_control(struct sending *sending)
+{
+    static char shared[CMSG_SPACE(sizeof(int) * MOST_RIGHTS)];
+    if (sending->message.msg_controllen > sizeof shared)
+        return;
+    memcpy(shared, sending->message.msg_control, sending->message.msg_controllen);
+    sending->message.msg_control = shared;
+    nap();
+}
+
 static void really_send(struct sending *sending)
 {
+    if (quirk(SENDS_MIX) && (even_own || !sending->channel->twin))
+        share_control(sending);
     int flags = sending->flags & ~(quirk(IGNORES_DONTWAIT) ? MSG_DONTWAIT : 0);
     do {
         sending->result = REAL(sendmsg)(sending->fd, &sending->message, flags);

@@ -108,6 +108,14 @@ static const struct fault FAULTS[] = {
     {"keeps-unread", .quirks = KEEPS_UNREAD},
     /* A count of references alone, as gVisor has: the checks cycles.*. */
     {"keeps-cycles", .quirks = KEEPS_CYCLES},
+    /* What the lock prevents that Linux holds during a receive (unix_stream_read_generic). */
+    {"receive-races", .quirks = RECEIVE_RACES},
+    /* No system is known to: programs do, which wrap sendmsg and build its control data in place. */
+    {"sends-mix", .quirks = SENDS_MIX},
+    /* No system is known to: select and poll are two ways to the same question. */
+    {"blind-select", .quirks = BLIND_SELECT},
+    /* No system is known to: it is what a socket would have that was made anew. */
+    {"resets-options", .deliver = reset_options},
     /* A close that is put off: the locks of a file are still held after it. */
     {"ignores-close", .deliver = note_received, .quirks = IGNORES_CLOSE},
     /* The search for unreachable sockets empties a live one (CVE-2021-0920). */

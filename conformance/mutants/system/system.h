@@ -63,6 +63,9 @@ enum quirk {
     IGNORES_LIMIT = 1 << 22,
     IGNORES_CLOSE = 1 << 23,
     REFUSES_PEEK = 1 << 24,
+    RECEIVE_RACES = 1 << 25,
+    SENDS_MIX = 1 << 26,
+    BLIND_SELECT = 1 << 27,
 };
 
 /* The same for the checks of the platform: misbehaving.c and listening.c; a bit each. */
@@ -194,6 +197,7 @@ PRIVATE bool refused_look(int flags);
 PRIVATE size_t short_read(int fd, size_t size, int flags);
 PRIVATE size_t short_write(int fd, size_t size);
 PRIVATE void dawdle(void);
+PRIVATE void nap(void);
 PRIVATE void odd_channel(int fd);
 PRIVATE ssize_t blind_peek(int fd, struct msghdr *message, int flags);
 PRIVATE void hide_truncation(struct delivery *delivery);
@@ -259,6 +263,8 @@ PRIVATE ssize_t read_message(int fd, void *data, size_t size);
 PRIVATE void keep_unread(int fd);
 PRIVATE void note_received(struct delivery *delivery);
 PRIVATE bool was_received(int fd);
+PRIVATE ssize_t receive_in_two(int fd, struct msghdr *message, int flags);
+PRIVATE void reset_options(struct delivery *delivery);
 
 /* control.c */
 PRIVATE void number_once(struct delivery *delivery);

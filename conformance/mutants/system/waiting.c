@@ -1,8 +1,9 @@
-/* Readiness: poll that tells of a channel too early or too late. select and epoll are as ever. */
+/* Readiness: poll that tells of a channel too early or too late, select that does not tell. */
 #include "system.h"
 
 #include <poll.h>
 #include <sys/ioctl.h>
+#include <sys/select.h>
 #include <sys/uio.h>
 #include <time.h>
 
@@ -85,6 +86,18 @@ static bool poll_falsely(struct pollfd *fds, nfds_t count)
             return true;
         }
     return false;
+}
+
+/* select that does not tell of a message with descriptors that is alone. */
+int select(int count, fd_set *readable, fd_set *writable, fd_set *urgent, struct timeval *timeout)
+{
+    int ready = REAL(select)(count, readable, writable, urgent, timeout);
+    for (int fd = 0; quirk(BLIND_SELECT) && readable && ready > 0 && fd < count; fd++)
+        if (FD_ISSET(fd, readable) && is_lone(fd)) {
+            FD_CLR(fd, readable);
+            ready--;
+        }
+    return ready;
 }
 
 int poll(struct pollfd *fds, nfds_t count, int timeout)
