@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from conformance.errors import PassFailed
 from conformance.harness.series import Series
 from conformance.requirement import may, must, should
 
@@ -206,6 +207,138 @@ def test_recv_many(bench: Bench) -> None:
         assert more, "it waited for descriptors and gave none"
 
     assert bench.order(received, tokens) == list(range(10)), "another order than sent"
+
+
+@must("fifo.recv-many-hundred", _ORDER, needs=("recv_many",), over="inherited")
+def test_recv_many_hundred(bench: Bench) -> None:
+    """Receiving all that is there gives also more than a hundred, in order.
+
+    However many of the 120 it gives at a time: what it leaves is there the next time.
+    """
+    bench.needs_table()
+    first, second = bench.join()
+    series = Series(bench, first)
+    series.send(120)
+
+    while series.arrived < series.sent:
+        try:
+            series.receive_many(second)
+        except PassFailed as failure:
+            raise AssertionError(f"{series.arrived} of 120 came, and then: {failure}") from None
+
+    assert not (wrong := series.wrong()), wrong
+
+
+@must("fifo.thousands", _ORDER, over="inherited")
+def test_thousands(bench: Bench) -> None:
+    """Thousands of descriptors pass between two peers, each once and in order.
+
+    2100, more than a counter or a list of the usual sizes holds; few are open at a time.
+    """
+    first, second = bench.join()
+    series = Series(bench, first)
+
+    for _ in range(42):
+        series.send(50)
+        series.receive_and_close(second, 50)
+
+    assert not (wrong := series.wrong()), wrong
+
+
+# -- several channels at once ---------------------------------------------------------------------
+
+
+def _joined_again(first: Player, second: Player, **options: object) -> tuple[Player, Player]:
+    """Join the two by another channel; give its ends, the first peer's first."""
+    near, far = first.channel()
+    arrived = first.pass_to(second, far)
+    far.close()
+    return first.adopt(near, **options), second.adopt(arrived, **options)
+
+
+@must("fifo.two-channels", _ORDER, needs=("socketpair",))
+def test_two_channels(bench: Bench) -> None:
+    """What is sent over one of two channels of the same peers arrives over that.
+
+    Descriptors wait in both, sent by turns; the second is emptied first.
+    """
+    first, second = bench.join()
+    again, there = _joined_again(first, second)
+    tokens = bench.tokens(6)
+    for number, held in enumerate(first.open_all(tokens)):
+        (first, again)[number % 2].send(held)
+    first.flush()
+    again.flush()
+
+    over_second = bench.order(there.recv_all(3), tokens)
+    over_first = bench.order(second.recv_all(3), tokens)
+
+    told = "of 0 to 5, sent over the two by turns, came over the"
+    assert over_second == [1, 3, 5], f"{told} second {over_second}, expected 1, 3, 5"
+    assert over_first == [0, 2, 4], f"{told} first {over_first}, expected 0, 2, 4"
+
+
+@must("fifo.two-connections", _ORDER, needs=("listen", "accept", "connect"), over="filesystem")
+def test_two_connections(bench: Bench) -> None:
+    """What waits in a connection is left alone by the next one to the same listener.
+
+    In the first, descriptors wait in both directions when the second is accepted.
+    """
+    one, other = bench.start({}, {})
+    path = bench.path("endpoint")
+    listener = one.with_passer(one.ask("listen", path=path).answer()["listener"])
+    ours, theirs = _connected(one, other, listener, path)
+    to_us, to_them = Series(bench, theirs), Series(bench, ours)
+    to_us.send(3)
+    to_them.send(3)
+    theirs.flush()
+
+    ours_again, theirs_again = _connected(one, other, listener, path)
+    later = Series(bench, theirs_again)
+    later.send(3)
+    later.receive(ours_again)
+    to_us.receive(ours)
+    to_them.receive(theirs)
+
+    for which, series in (("first", to_us), ("first, back", to_them), ("second", later)):
+        assert not (wrong := series.wrong()), f"over the {which}: {wrong}"
+
+
+def _connected(one: Player, other: Player, listener: Player, path: str) -> tuple[Player, Player]:
+    accepting = one.ask("accept", listener=listener.passer)
+    connected = other.ask("connect", path=path).answer()["passer"]
+    return one.with_passer(accepting.answer()["passer"]), other.with_passer(connected)
+
+
+@must("fifo.two-queues", _ORDER, needs=("socketpair", "queued"))
+def test_two_queues(bench: Bench) -> None:
+    """What waits in the queues of two channels goes each over its own.
+
+    Both channels are full, and a sender's queue is behind each; the second is flushed first.
+    """
+    first, second = bench.join(batch=1)
+    again, there = _joined_again(first, second, batch=1)
+    one, other = Series(bench, first), Series(bench, again)
+    _send_until_queued(one, first)
+    _send_until_queued(other, again)
+
+    flushed = again.ask("flush")
+    other.receive_and_close(there, other.sent)
+    flushed.answer()
+    assert not (wrong := other.wrong()), f"over the second channel: {wrong}"
+    flushed = first.ask("flush")
+    one.receive_and_close(second, one.sent)
+    flushed.answer()
+    assert not (wrong := one.wrong()), f"over the first channel: {wrong}"
+
+
+def _send_until_queued(series: Series, sender: Player) -> None:
+    """Send twenty at a time, until some wait in the queue or the channel has taken a thousand."""
+    while series.sent < 1000:
+        for request in [sender.send_later(held) for held in series.draw(20)]:
+            request.answer()
+        if sender.queued():
+            return
 
 
 # -- the queue, and the end -----------------------------------------------------------------------

@@ -6,6 +6,7 @@ import os
 
 from conformance.peers.reference import ReferencePeer
 
+from .crossers import GivesTwentyFour, LosesOneLate, OneConnection, OneInbox, OneQueue
 from .mutant import HASTY, Mutant
 from .naive import FirstControlMessage
 from .spoilers import Reopens
@@ -204,5 +205,39 @@ MUTANTS = (
         because="recv: timed-out (nothing came)",
         peer=FirstControlMessage,
         timeout_scale=HASTY,
+    ),
+    Mutant(
+        "GivesTwentyFour",
+        "fifo.recv-many-hundred",
+        because="of 120 came, and then: ",
+        peer=GivesTwentyFour,
+        timeout_scale=HASTY,
+    ),
+    Mutant(
+        "LosesOneLate",
+        "fifo.thousands",
+        because="descriptor 1250 of 1250 never arrived",
+        peer=LosesOneLate,
+        timeout_scale=HASTY,
+    ),
+    Mutant(
+        "OneInbox",
+        "fifo.two-channels",
+        because="came over the second [1, 0, 3], expected 1, 3, 5",
+        peer=OneInbox,
+    ),
+    Mutant(
+        "OneConnection",
+        "fifo.two-connections",
+        because="descriptor 1 of 3 never arrived",
+        peer=OneConnection,
+        transport="filesystem",
+        timeout_scale=HASTY,
+    ),
+    Mutant(
+        "OneQueue",
+        "fifo.two-queues",
+        because="over the second channel: number 1 to arrive is none of those sent",
+        peer=OneQueue,
     ),
 )
