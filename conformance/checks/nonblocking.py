@@ -8,8 +8,9 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from conformance.errors import PassFailed
+from conformance.errors import Lacking, PassFailed
 from conformance.harness.patience import NOTHING, WITHIN
+from conformance.harness.seen import cpu_seconds
 from conformance.requirement import must, should
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 _NOT_SENT = "what arrived is not the descriptor that was sent"
 _ENOUGH = 600  # descriptors; the usual channel and a queue of 50 refuse sooner
+_A_WHILE = 1.0  # seconds, long enough for its parts to be told from one another
 
 
 def _fill(sender: Player, held: Held) -> int:
@@ -129,6 +131,49 @@ def test_recv_times_out(bench: Bench) -> None:
 
     assert outcome == "timed-out", "receiving from an empty channel does not time out"
     assert token.is_written_by(first.pass_to(second, first.open(token))), _NOT_SENT
+
+
+@must(
+    "nonblocking.recv-waits-its-time",
+    "AnyEvent::FDpasser, t/recv_before_send.t: the timer is on time",
+)
+def test_recv_waits_its_time(bench: Bench) -> None:
+    """A receive waits as long as it may: what is sent before its time is over arrives.
+
+    Sent when more than half of the time has passed. Where that comes too late, because the machine
+    is slow, the next receive has to give it.
+    """
+    first, second = bench.join()
+    token = bench.token()
+    sent = first.open(token)
+
+    early = bench.patience.deadline(0.6 * _A_WHILE)
+    waiting = second.ask("recv", _A_WHILE)
+    while not waiting.has_answer and not early.passed:
+        second.peer.pump(early.remaining())
+    if waiting.has_answer and not early.passed:
+        after = early.seconds - early.remaining()
+        may = bench.patience.seconds(_A_WHILE)
+        raise AssertionError(f"it may wait {may:.1f} s, and after {after:.2f}: {_outcome(waiting)}")
+    first.send(sent)
+    first.flush()
+    received = second.recv() if _outcome(waiting) == "timed-out" else waiting.answer()
+
+    assert token.is_written_by(received), _NOT_SENT
+
+
+@should("nonblocking.waits-idle", "POSIX.1-2017 XSH poll: shall wait at least timeout milliseconds")
+def test_waits_idle(bench: Bench) -> None:
+    """A receive that waits sleeps: it leaves the processor to others."""
+    _, second = bench.join()
+    before = cpu_seconds(second.peer)
+
+    outcome = second.condition_of("recv", _A_WHILE)
+    used = cpu_seconds(second.peer) - before
+
+    assert outcome == "timed-out", "receiving from an empty channel does not time out"
+    may = bench.patience.seconds(_A_WHILE)
+    assert used < may / 4, f"waiting {may:.1f} s took {used:.2f} s of processor time"
 
 
 @should("nonblocking.recv-from-a-stopped-sender", "AnyEvent::FDpasser, t/recv_before_send.t")
@@ -248,6 +293,28 @@ def test_refused_is_not_sent(bench: Bench) -> None:
     for held in (other, *received[accepted:]):
         held.close()
     assert tokens[1].released(), "a descriptor that was refused is still open somewhere"
+
+
+@must(
+    "nonblocking.refused-taken-over",
+    "IO::FDPass, POD, send: EAGAIN; POSIX.1-2017 XSH sendmsg, EAGAIN",
+)
+def test_refused_taken_over(bench: Bench) -> None:
+    """A descriptor that a full channel refused to take over stays open in the sender."""
+    bench.needs_table()
+    first, second = bench.join(batch=1, max_queued=50)
+    filler, token = bench.tokens(2)
+    second.stop()
+    accepted = _fill(first, first.open(filler))
+
+    for _ in range(_ENOUGH - accepted):
+        held = first.open(token)
+        if first.condition_of("send", held, close=True) != "ok":
+            break
+    else:
+        raise Lacking(f"nothing is refused here: the channel takes {_ENOUGH} and more")
+
+    assert token.is_written_by(held.again()), "what was refused is closed, or another one by now"
 
 
 @should("nonblocking.queued-is-kept", "AnyEvent::FDpasser, POD, push_send_fh", needs=("queued",))

@@ -88,6 +88,10 @@ class Held:
         self._books.strike(self)
         self.ask("close").answer()
 
+    def again(self) -> Held:
+        """Enter it again, which a passer was to take over and has refused."""
+        return self._books.enter(self.number)
+
 
 class Books:
     """What one peer process should have open, as far as the harness knows."""

@@ -6,13 +6,13 @@ import os
 import socket
 import stat
 
+import fdpass
 from conformance.peers.reference import ReferencePeer
 
 from .spoilers import Spoiler
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import fdpass
     from conformance.peers.session import Request
 
 
@@ -82,3 +82,25 @@ class KeepsListeners(Spoiler):
                 os.dup(fd)
         finally:
             borrowed.detach()
+
+
+class ClosesWhatItRefuses(ReferencePeer):
+    """Closes what it was to take over, also where it refuses it."""
+
+    def op_send(self, request: Request) -> object:
+        """Send it, or close it at least."""
+        try:
+            return super().op_send(request)
+        except fdpass.QueueFull:
+            if request.get("close"):
+                os.close(request["fd"])
+            raise
+
+
+class LeavesItsEndsToAll(ReferencePeer):
+    """Leaves the ends of its channels to every program that it starts."""
+
+    def _name(self, prefix: str, thing: object) -> str:
+        if isinstance(thing, fdpass.Passer):
+            os.set_inheritable(thing.fileno(), True)
+        return super()._name(prefix, thing)

@@ -10,8 +10,17 @@ import time
 import fdpass
 from conformance.peers.reference import ReferencePeer
 
+from .keepers import ClosesWhatItRefuses
 from .mutant import HASTY, Mutant
-from .waiters import FlushesForever, QueuesNumbers, SendsFirst, StartledByContinue, TrustsTheFlag
+from .waiters import (
+    FlushesForever,
+    Impatient,
+    QueuesNumbers,
+    SendsFirst,
+    Spins,
+    StartledByContinue,
+    TrustsTheFlag,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -295,5 +304,23 @@ MUTANTS = (
         because="send: no answer within",
         peer=TrustsTheFlag,
         timeout_scale=HASTY,
+    ),
+    Mutant(
+        "Impatient",
+        "nonblocking.recv-waits-its-time",
+        because="it may wait 1.0 s, and after 0.",
+        peer=Impatient,
+    ),
+    Mutant(
+        "Spins",
+        "nonblocking.waits-idle",
+        because="s of processor time",
+        peer=Spins,
+    ),
+    Mutant(
+        "ClosesWhatItRefuses",
+        "nonblocking.refused-taken-over",
+        because="what was refused is closed",
+        peer=ClosesWhatItRefuses,
     ),
 )

@@ -6,6 +6,7 @@ import errno
 import os
 import signal
 import socket
+import time
 from array import array
 
 from conformance.peers.reference import ReferencePeer
@@ -122,3 +123,35 @@ class TrustsTheFlag(ReferencePeer):
 
 def _borrow(passer: fdpass.Passer) -> socket.socket:
     return socket.socket(fileno=passer.fileno())
+
+
+class Impatient(ReferencePeer):
+    """Waits for a tenth of the time that it may."""
+
+    def op_recv(self, request: Request) -> object:
+        """Receive, in haste."""
+        return {"fd": self.passer(request).recv(request["timeout"] / 10)}
+
+
+class Spins(ReferencePeer):
+    """Looks again and again while it waits."""
+
+    def op_recv(self, request: Request) -> object:
+        """Receive, and never sleep."""
+        deadline = time.monotonic() + request["timeout"]
+        while time.monotonic() < deadline:
+            try:
+                return {"fd": self.passer(request).recv_nowait()}
+            except BlockingIOError:
+                continue
+        raise TimeoutError("nothing was there, however often I looked")
+
+
+class KnowsAThousand(ReferencePeer):
+    """Waits as with select(2), whose sets end at 1024."""
+
+    def op_recv(self, request: Request) -> object:
+        """Receive, if there is a bit for the channel."""
+        if self.passer(request).fileno() >= 1024:
+            raise OSError(errno.EINVAL, "no bit in the set")
+        return super().op_recv(request)
