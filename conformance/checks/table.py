@@ -25,6 +25,7 @@ _DISCARDED = "unix(7), SCM_RIGHTS: excess descriptors are closed"
 _TABLE = ("limit", "fill", "free")
 
 _LIMIT = 64  # more than any passer keeps for itself, and quickly filled
+_SETSIZE = 1024  # FD_SETSIZE nearly everywhere
 
 
 def _starve(series: Series, receiver: Player) -> None:
@@ -292,6 +293,40 @@ def test_loss_is_not_silent(bench: Bench) -> None:
     series.receive_what_is_not_lost(second)
 
     assert not (wrong := series.wrong()), wrong
+
+
+# -- high numbers ---------------------------------------------------------------------------------
+
+
+@should(
+    "table.high-numbers",
+    "POSIX.1-2017 XSH select: fd less than FD_SETSIZE",
+    needs=(*_TABLE, "socketpair"),
+    over="inherited",
+)
+def test_high_numbers(bench: Bench) -> None:
+    """Channels and descriptors work whose numbers are 1024 and more.
+
+    select(2) cannot wait for them, nor are there bits for them in an fd_set of the usual size.
+    """
+    bench.needs_table(_SETSIZE + 400)  # what a peer has open at the start is not counted
+    first, second = bench.join()
+    token = bench.token()
+    for peer in (first, second):
+        peer.limit(_SETSIZE + 100)
+        peer.fill(leave=80)
+    near, far = first.channel()
+    arrived = first.pass_to(second, far)
+    low = min(near.number, arrived.number)
+    if low < _SETSIZE:
+        raise Lacking(f"the numbers below {_SETSIZE} are not filled: {low} is free")
+
+    ours, theirs = first.adopt(near), second.adopt(arrived)
+    for sender, receiver in ((ours, theirs), (theirs, ours)):
+        outcome = receiver.condition_of("recv", SOON)
+        assert outcome == "timed-out", f"waiting at a channel of a high number: {outcome}"
+        received = sender.pass_to(receiver, sender.open(token))
+        assert token.is_written_by(received), "what arrived is not the descriptor that was sent"
 
 
 # -- the sender's table ---------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from .naive import (
     TakesTheFirst,
     TakesWhatFits,
 )
+from .waiters import KnowsAThousand
 
 _NEVER = "never arrived: peer B: recv: timed-out (nothing came)"
 
@@ -151,5 +152,11 @@ MUTANTS = (
         "table.text-is-refused",
         because="expected not-a-passer, and it succeeded",
         peer=GivesStandardOutput,
+    ),
+    Mutant(
+        "KnowsAThousand",
+        "table.high-numbers",
+        because="waiting at a channel of a high number: os",
+        peer=KnowsAThousand,
     ),
 )
