@@ -9,8 +9,9 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from conformance.errors import PassFailed
+from conformance.errors import Lacking, PassFailed
 from conformance.harness.patience import NOTHING
+from conformance.harness.seen import is_socket, would_be_inherited
 from conformance.harness.tokens import Place
 from conformance.requirement import must, should
 
@@ -276,6 +277,29 @@ def test_data_beside(bench: Bench) -> None:
 
 
 @should(
+    "bidirectional.data-unchanged",
+    "POSIX.1-2017 XSH sendmsg: the message is sent as it is in the buffers",
+    needs=("recv_with_data",),
+)
+def test_data_unchanged(bench: Bench) -> None:
+    """Bytes beside a descriptor arrive unchanged, ends of lines and all others.
+
+    All but NUL, with which the usual dialect announces a descriptor.
+    """
+    first, second = bench.join()
+    held = first.open(bench.token())
+    data = [b"\n", b"\r\n", b"a\r\n\r\nb\n\rc\r", bytes(range(1, 256)), b"\xff\x1a\x04\xef\xbb\xbf"]
+
+    for some in data:
+        first.send(held, data=some)
+    first.flush()
+
+    for number, some in enumerate(data, start=1):
+        _, came = second.recv_with_data()
+        assert came == some, f"number {number} of the data came as {came!r}, expected {some!r}"
+
+
+@should(
     "bidirectional.close-on-exec", "POSIX.1-2024 XSH recvmsg, MSG_CMSG_CLOEXEC", needs=("flags",)
 )
 def test_close_on_exec(bench: Bench) -> None:
@@ -306,6 +330,26 @@ def test_close_on_exec_all(bench: Bench) -> None:
     received = second.recv_all(4)
 
     assert [held.flags().cloexec for held in received] == [True] * 4, "some would be inherited"
+
+
+@should(
+    "bidirectional.channel-close-on-exec",
+    "POSIX.1-2024 XSH socketpair, accept4: SOCK_CLOEXEC; fcntl, FD_CLOEXEC",
+)
+def test_channel_close_on_exec(bench: Bench) -> None:
+    """The ends of a channel that a passer has made are close-on-exec.
+
+    A program that inherits one keeps the channel open when the passer has closed it.
+    """
+    if bench.transport == "inherited":
+        raise Lacking("the suite has made these ends, so that they are inherited")
+    for player in bench.join():
+        new = sorted(player.books.table() - player.books.at_the_start)
+        ends = [fd for fd in new if is_socket(player.peer, fd)]
+        if not ends:
+            raise Lacking(f"the end of a channel that {player.name} has cannot be seen here")
+        inherited = [fd for fd in ends if would_be_inherited(player.peer, fd)]
+        assert not inherited, f"{player.name}: its end would be inherited over exec: {inherited}"
 
 
 # -- who has it open ------------------------------------------------------------------------------

@@ -10,10 +10,16 @@ import time
 import fdpass
 from conformance.peers.reference import ReferencePeer
 
-from .keepers import ClosesWhatItSends, KeepsATenth, KeepsItsEnd, KeepsWhatItTakesOver
+from .keepers import (
+    ClosesWhatItSends,
+    KeepsATenth,
+    KeepsItsEnd,
+    KeepsWhatItTakesOver,
+    LeavesItsEndsToAll,
+)
 from .mutant import HASTY, Mutant
 from .spoilers import Reopens, Spoiler
-from .strays import ForgetsAtAnError, GivesTheRoot, KnowsOneDevice, ShiftsTheBytes
+from .strays import ForgetsAtAnError, GivesTheRoot, KnowsOneDevice, ShiftsTheBytes, TextMode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -377,5 +383,18 @@ MUTANTS = (
         because="still open somewhere",
         peer=KeepsATenth,
         timeout_scale=HASTY,
+    ),
+    Mutant(
+        "TextMode",
+        "bidirectional.data-unchanged",
+        because="number 2 of the data came as b'\\n', expected b'\\r\\n'",
+        peer=TextMode,
+    ),
+    Mutant(
+        "LeavesItsEndsToAll",
+        "bidirectional.channel-close-on-exec",
+        because="its end would be inherited over exec",
+        peer=LeavesItsEndsToAll,
+        transport="filesystem",
     ),
 )

@@ -130,3 +130,12 @@ class SparesTheChannel(ReferencePeer):
         if os.path.sameopenfile(passer.fileno(), request["fd"]):
             raise OSError(22, "the descriptor is of the channel itself")
         return super().op_send(request)
+
+
+class TextMode(ReferencePeer):
+    """Takes the bytes beside a descriptor for text, with one way to end a line."""
+
+    def op_recv_with_data(self, request: Request) -> object:
+        """Receive, and put the ends of lines right."""
+        fd, data = self.passer(request).recv_with_data(request["timeout"])
+        return {"fd": fd, "hex": data.replace(b"\r\n", b"\n").hex()}
