@@ -120,7 +120,11 @@ static struct result do_poll(int fd)
 {
     struct pollfd one = {fd, POLLIN | POLLOUT, 0};
     begin("poll");
-    int error = poll(&one, 1, 0) < 0 ? errno : one.revents & POLLNVAL ? EBADF : 0;
+    int said;
+    do {
+        said = poll(&one, 1, 0);
+    } while (said < 0 && errno == EINTR);
+    int error = said < 0 ? errno : one.revents & POLLNVAL ? EBADF : 0;
     struct result result = outcome(error);
     result.readable = !error && (one.revents & POLLIN);
     result.writable = !error && (one.revents & POLLOUT);
@@ -138,9 +142,13 @@ static struct result do_select(int fd)
     fd_set readable;
     char line[32];
     begin("select");
-    FD_ZERO(&readable);
-    FD_SET(fd, &readable);
-    int found = select(fd + 1, &readable, NULL, NULL, &none), error = found < 0 ? errno : 0;
+    int found;
+    do {
+        FD_ZERO(&readable);
+        FD_SET(fd, &readable);
+        found = select(fd + 1, &readable, NULL, NULL, &none);
+    } while (found < 0 && errno == EINTR);
+    int error = found < 0 ? errno : 0;
     struct result result = outcome(error);
     result.readable = found > 0 && FD_ISSET(fd, &readable);
     sprintf(line, ", \"readable\": %ld", result.readable);

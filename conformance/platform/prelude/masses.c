@@ -79,8 +79,8 @@ static int recv_some(int sock, struct result *result)
         memset(&seen, 0, sizeof seen);
         seen.msg_iov = &vector;
         seen.msg_iovlen = 1;
-        seen.msg_control = memory(space(4));
-        seen.msg_controllen = space(4);
+        seen.msg_control = memory(space(16));
+        seen.msg_controllen = space(16);
         ssize_t got = recvmsg(sock, &seen, MSG_DONTWAIT);
         error = got < 0 && errno != EINTR ? errno : 0;
         if (error && error != EAGAIN && error != EWOULDBLOCK)

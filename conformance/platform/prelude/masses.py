@@ -76,7 +76,7 @@ def recv_some(sock: int) -> Result:
     with borrowed(sock) as there:
         while empty < 3:  # so often, as EAGAIN may be said too early
             try:
-                data, control, _, _ = there.recvmsg(1, space(4), socket.MSG_DONTWAIT)
+                data, control, _, _ = there.recvmsg(1, space(16), socket.MSG_DONTWAIT)
             except BlockingIOError:
                 empty += 1
                 continue
