@@ -202,3 +202,35 @@ def test_a_python_program_is_one() -> None:
             s.null()
 
     ast.parse(written(check, program.python), feature_version=(3, 10))
+
+
+# -- many files
+
+
+@pytest.mark.parametrize(
+    ("write", "sent"),
+    [(program.python, "[rights(*files.received)]"), (program.c, "files.list, (size_t)files.fds")],
+)
+def test_all_that_a_step_gave_is_sent_or_looked_at_by_another(write: Write, sent: str) -> None:
+    def check(s: Script) -> None:
+        a, _ = s.socketpair()
+        files = s.files(2)
+        s.send(a, b"x", files)
+        wrong = s.unlike(files, 2)
+        s.expect(wrong, "none", "another file came")
+
+    text = written(check, write)
+
+    assert sent in text
+    assert "do_unlike(files, 2)" in text
+
+
+def test_what_a_child_has_received_is_not_sent_by_its_parent() -> None:
+    def check(s: Script) -> None:
+        a, b = s.socketpair()
+        with s.child():
+            came = s.recv(b, 1)
+        s.send(a, b"x", came)
+
+    with pytest.raises(ValueError, match="not known outside of its block"):
+        record(check)

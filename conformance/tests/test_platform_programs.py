@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 CASES = [(asked, check) for asked, check in catalogue() if asked.of_platform]
 CC = compiler()
-STRICT = ("-std=c99", "-pedantic", "-Wall", "-Wextra", "-Werror")
+STRICT = ("-std=c99", "-pthread", "-pedantic", "-Wall", "-Wextra", "-Werror")
 
 needs_cc = pytest.mark.skipif(CC is None, reason="there is no C compiler")
 
