@@ -216,7 +216,7 @@ MUTANTS = (
     Mutant(
         "LosesOneLate",
         "fifo.thousands",
-        because="descriptor 1250 of 1250 never arrived",
+        because="descriptor 1230 of 1230 never arrived",
         peer=LosesOneLate,
         timeout_scale=HASTY,
     ),
