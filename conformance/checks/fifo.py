@@ -233,8 +233,8 @@ def test_recv_many_hundred(bench: Bench) -> None:
 def test_thousands(bench: Bench) -> None:
     """Thousands of descriptors pass between two peers, each once and in order.
 
-    2100, more than a counter or a list of the usual sizes holds; few are open at a time. It cannot
-    be tried where fewer pass in the time that there is, as with a program started for each.
+    2100, more than a counter or a list of the usual sizes holds; few are open at a time. Where it
+    is so slow that fewer pass in the time that there is, it cannot be tried.
     """
     first, second = bench.join()
     series = Series(bench, first)

@@ -23,6 +23,7 @@ ONE_SHOT = "oneshot:"
 _FACTORY = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*")
 _BY_EXEC = "a one-shot program hands over what it received by exec: it cannot be close-on-exec"
 _TOO_SLOW = "with a process for each descriptor no channel is full within the time of a check"
+_TOO_MANY = "with a process for each descriptor thousands do not pass within the time of a check"
 
 IMPOSSIBLE = {
     ("one-shot", check): reason
@@ -31,9 +32,11 @@ IMPOSSIBLE = {
         _TOO_SLOW: (
             "nonblocking.full-channel",
             "nonblocking.refused-is-not-sent",
+            "nonblocking.refused-taken-over",
             "nonblocking.busy-recv-times-out",
             "nonblocking.send-on-a-blocking-channel",
         ),
+        _TOO_MANY: ("fifo.thousands",),
     }.items()
     for check in checks
 }
