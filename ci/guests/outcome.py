@@ -37,15 +37,29 @@ def verdict(document: model.Document) -> str:
     return f"{words}; not kept: {', '.join(counts)}" if counts else words
 
 
-def is_part(document: model.Document) -> bool:
-    """Tell whether only some checks were asked for, as of a slow guest with every change."""
-    return bool(document["selection"]["check"] or document["selection"]["group"])
+def whole(results: Path) -> model.Document | None:
+    """Read what a platform's row asks for, or give None: it is a part of that, or not to be read.
+
+    A part is what a slow guest has done with every change, or until it was stopped.
+    """
+    try:
+        document = model.read(results)
+    except model.Refused as why:
+        print(f"{results.stem}: {why}")
+        return None
+    if document["selection"].get("check") or document["selection"].get("group"):
+        print(f"{results.stem}: some checks only")
+        return None
+    return document
 
 
 def of(platform: Platform, status: int, seconds: float, results: Path, log: Path) -> Outcome:
     """Tell how a run ended, by its exit status, results file and log."""
     if results.exists():
-        document = model.read(results)
+        try:
+            document = model.read(results)
+        except model.Refused as why:
+            return Outcome(platform.name, status, str(why), seconds)
         words = verdict(document)
         if "baseline" in document and not document["baseline"]["as_listed"]:
             words += f"; NOT as baseline {document['baseline']['name']} lists"

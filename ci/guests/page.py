@@ -6,7 +6,7 @@ import re
 import sys
 from typing import TYPE_CHECKING
 
-from conformance.report import model, renewing
+from conformance.report import renewing
 
 from . import outcome, table
 from .places import OUT, ROOT
@@ -64,11 +64,8 @@ def record(names: Sequence[str]) -> int:
     text = table.PATH.read_text(encoding="utf-8")
     for name in names:
         results = OUT / f"{name}.json"
-        if not results.exists():
-            continue
-        document = model.read(results)
-        if outcome.is_part(document):
-            print(f"{name}: a part only, not recorded")
+        document = outcome.whole(results) if results.exists() else None
+        if document is None:
             continue
         text = noted(
             text,

@@ -11,11 +11,12 @@ import pytest
 
 from ci.guests import console, front, inside, outcome, page, places, running, table
 from ci.guests.kinds import KINDS
+from conformance.report import model
+
+from .made_documents import run
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from conformance.report import model
 
 ROW = """
 schema = 1
@@ -88,6 +89,26 @@ def test_what_is_said_before_the_next_platform_stays_before_it() -> None:
     noted = page.noted(text, "one", {"seconds": "3"})
 
     assert noted == text.replace("\n\n# Of two:", "\nseconds = 3\n\n# Of two:")
+
+
+def test_a_run_that_was_stopped_or_chose_checks_is_not_recorded(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (platform,) = table.platforms(ROW)
+    results = tmp_path / "one.json"
+    stopped = {**run(), "finished": False, "interrupted": "ended by SIGTERM"}
+
+    results.write_text(json.dumps(stopped))
+    ended = outcome.of(platform, 4, 1.0, results, tmp_path / "log")
+    assert (ended.status, outcome.whole(results)) == (4, None)
+    assert "did not come to its end" in ended.words
+    some = run()
+    some["selection"]["group"] = ["fifo"]
+    model.write(results, some)
+    assert outcome.whole(results) is None
+    model.write(results, run())
+    assert outcome.whole(results) is not None
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == ["one:", "one:"]
 
 
 def test_a_page_without_marks_is_refused() -> None:
