@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from .conversation import LONG
 from .errors import PassFailed, RequestRefused
-from .harness.dialects import SPOKEN, USUAL
+from .harness.dialects import carries_bytes
 from .harness.held import Books
 from .harness.patience import NOTHING
 from .harness.peer import fork
@@ -74,7 +74,7 @@ def _sends_many(talk: Conversation) -> None:
 
 def _passes_bytes(talk: Conversation) -> None:
     """Require that bytes go with a descriptor (recv_with_data)."""
-    if _dialect(talk) != USUAL and _dialect(talk) in SPOKEN:
+    if not carries_bytes(_dialect(talk)):
         return  # which has no bytes beside the descriptors
     sent = talk.open_token(0)
     for data in (b"beside", b""):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from .errors import PeerFailed
-from .harness.dialects import SPOKEN, USUAL
+from .harness.dialects import USUAL, carries_bytes
 from .harness.patience import Patience
 from .harness.peer import start
 from .harness.transports import TRANSPORTS
@@ -186,9 +186,13 @@ class Subject:
             return f"over {transport} the second peer is a fork of the first, and these are two"
         if self.other and "queued" in set(requirement.needs) - set(self.hello["peers"][0]["ops"]):
             return "peer A, which sends, has no queued"
+        if self.other and "recv_with_data" in requirement.needs:
+            for which, peer in zip("AB", self.hello["peers"], strict=True):
+                if "recv_with_data" not in peer["ops"]:  # who has it sends bytes, too
+                    return f"peer {which} has no recv_with_data, and knows of no bytes"
         if reason := IMPOSSIBLE.get((self.hello.get("level", ""), requirement.id)):
             return reason
-        if "recv_with_data" in requirement.needs and dialect in SPOKEN and dialect != USUAL:
+        if "recv_with_data" in requirement.needs and not carries_bytes(dialect):
             return f"there are no bytes beside the descriptors in the dialect {dialect}"
         needed = {*requirement.needs, *TRANSPORTS[transport].needs}
         missing = sorted(needed - set(self.hello["ops"]))

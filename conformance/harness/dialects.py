@@ -80,6 +80,11 @@ SPOKEN: dict[str, Dialect] = {
 """Those in which the suite sends raw messages."""
 
 
+def carries_bytes(name: str) -> bool:
+    """Tell whether bytes of the user go beside a descriptor: in the usual one, and in framings."""
+    return name == USUAL or name not in {*SPOKEN, "count-ack"}
+
+
 def spoken(name: str) -> Dialect:
     """Give a dialect that the suite speaks.
 
