@@ -132,7 +132,7 @@ def test_workers_collect_the_same(run: Run) -> None:
 
     assert together.status == 0
     assert len(together.names) == len([line for line in alone if "::" in line])
-    assert together.verdicts == {"pass"}
+    assert together.verdicts <= {"pass", "skip"}
 
 
 def test_our_own_tests_are_no_checks(run: Run) -> None:
