@@ -11,7 +11,7 @@ import os
 import socket
 import threading
 
-from .messages import rights, space
+from .messages import descriptors, rights, space
 from .opening import place
 from .processes import ended
 from .saying import HOLDS, WRONG, Result, State
@@ -84,8 +84,7 @@ def recv_some(sock: int) -> Result:
             if not data:
                 break
             result.data += data
-            inside = b"".join(one for _, kind, one in control if kind == socket.SCM_RIGHTS)
-            for fd in memoryview(inside[: len(inside) // 4 * 4]).cast("i"):
+            for fd in descriptors(control):
                 result.received.append(fd)
                 write_number(fd, data[0] - FIRST_BYTE)
                 os.close(fd)

@@ -39,6 +39,11 @@ def rights(*fds: int) -> tuple[int, bytes]:
     return socket.SCM_RIGHTS, array.array("i", fds).tobytes()
 
 
+def descriptors(control: Sequence[tuple[int, int, bytes]]) -> array.array[int]:
+    inside = b"".join(one for _, kind, one in control if kind == socket.SCM_RIGHTS)
+    return array.array("i", inside[: len(inside) - len(inside) % struct.calcsize("i")])
+
+
 def part(name: str, data: bytes) -> tuple[int, bytes]:
     kind = int(name) if name.isdigit() else getattr(socket, f"SCM_{name}", None)
     if kind is None:
@@ -106,8 +111,7 @@ def do_drain(sock: int) -> Result:
                 empty += 1
                 continue
             empty = 0
-            inside = b"".join(one for _, kind, one in control if kind == socket.SCM_RIGHTS)
-            fds = array.array("i", inside[: len(inside) - len(inside) % struct.calcsize("i")])
+            fds = descriptors(control)
             result.count += len(data)
             result.received += fds
             result.ctrunc |= int(bool(seen & socket.MSG_CTRUNC))
