@@ -40,6 +40,7 @@ class Outbox:
     ) -> None:
         self._endpoint = endpoint
         self._dialect = dialect
+        self._answered = bool(dialect.ANSWER)
         self._message = dialect.message
         self._due = dialect.due
         self._send = endpoint.send
@@ -148,17 +149,17 @@ class Outbox:
         self, fds: Sequence[int], payload: bytes | Sequence[bytes]
     ) -> tuple[int, OSError | None]:
         """Give the system message after message; tell how many went, and what it refused with."""
-        most, gone, answered = self._batch, 0, bool(self._dialect.ANSWER)
+        most, gone = self._batch, 0
         while gone < len(fds):
             some = fds[gone : gone + most]
             notes = payload if isinstance(payload, bytes) else payload[gone : gone + most]
             data = self._message(notes, len(some))
-            if answered:
+            if self._answered:
                 self._dialect.went(1)  # before the answer can come
             try:
                 taken = self._send(data, some)
             except OSError as error:
-                if answered:
+                if self._answered:
                     self._dialect.went(-1)
                 if error.errno in self._try_later:
                     self.stuck = not isinstance(error, BlockingIOError)
