@@ -183,26 +183,32 @@ class Outbox:
     def _finish_rest(self) -> bool:
         """Send what is left of a message; tell whether all of it has gone."""
         while self._rest:
-            try:
-                self._rest = self._rest[self._send(self._rest, ()) :]
-            except OSError as error:
-                if error.errno not in self._try_later:
-                    raise
-                self.stuck = not isinstance(error, BlockingIOError)
+            taken = self._offer(self._rest)
+            if not taken:
                 return False
+            self._rest = self._rest[taken:]
         return True
 
     def _finish_answers(self) -> bool:
         while self._answers:
             try:
-                self._answers -= self._send(self._dialect.ANSWER * self._answers, ())
-            except OSError as error:
-                if error.errno not in self._try_later:
-                    self._answers = 0  # nobody is there who waits for them
-                    return True
-                self.stuck = not isinstance(error, BlockingIOError)
+                taken = self._offer(self._dialect.ANSWER * self._answers)
+            except OSError:
+                taken = self._answers  # nobody is there who waits for them
+            if not taken:
                 return False
+            self._answers -= taken
         return True
+
+    def _offer(self, data: bytes) -> int:
+        """Give the system bytes alone; tell how many it took, none if it is to be asked later."""
+        try:
+            return self._send(data, ())
+        except OSError as error:
+            if error.errno not in self._try_later:
+                raise
+            self.stuck = not isinstance(error, BlockingIOError)
+            return 0
 
     def close(self) -> int:
         """Close what waits; tell how many descriptors will not arrive."""
