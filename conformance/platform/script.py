@@ -273,6 +273,10 @@ class Script(Recording):
         step = self._step("recv_oddly", "result", told, (sock, size, space(16), "", how))
         return Received(self.may_use, step)
 
+    def need_a_look(self, look: Result) -> None:
+        """Skip where MSG_PEEK is refused; that nothing is there yet is no refusal."""
+        self.need(look.errno.is_one_of("", "EAGAIN"), "a look with MSG_PEEK, which is refused here")
+
     def inspect(
         self,
         sock: Fd,
