@@ -61,19 +61,36 @@ sub run_until {
     AE::now_update;    # the loop has not run while a request was waited for
     my $timer = defined $seconds ? AE::timer($seconds, 0, sub { $late = 1; $moved->send }) : undef;
     until ($done->() || $late) { $moved = AE::cv; $moved->recv }
+    return 1 if $done->();
+    my $at_once = AE::idle(sub { });    # a timer comes before descriptors: a last look at these
+    AnyEvent::Loop::one_event();
     return $done->();
+}
+
+# Tells it to receive one; one that somebody else has taken first is still wanted.
+sub want {
+    my ($of) = @_;
+    return if $of->{error};
+    $of->{wanted} = 1;
+    weaken(my $known = $of);
+    $of->{passer}->push_recv_fh(
+        sub { push @{ $known->{came} }, $_[0]; $known->{wanted} = 0; $moved->send });
 }
 
 $Peer::op{recv} = sub {
     my ($it) = @_;
     my $of = passer($it);
-    if (!@{ $of->{came} } && !$of->{wanted}) {    # one that came too late is still wanted
-        $of->{wanted} = 1;
-        weaken(my $known = $of);
-        $of->{passer}->push_recv_fh(
-            sub { push @{ $known->{came} }, $_[0]; $known->{wanted} = 0; $moved->send });
-    }
     my $done = sub { @{ $of->{came} } || $of->{error} };
+    if (!$done->() && !$of->{wanted}) {
+        # What it is once told to receive it cannot be told to leave: not to another process either,
+        # as a child of fork. It is therefore not told before there is something.
+        my $there = 0;
+        my $watch = AE::io($of->{handle}, 0, sub { $there = 1; $moved->send });
+        run_until(sub { $there || $done->() }, $it->{timeout})
+          or Peer::fail('timed-out', 'nothing has arrived');
+        undef $watch;
+        want($of);
+    }
     run_until($done, $it->{timeout}) or Peer::fail('timed-out', 'nothing has arrived');
     my $handle = shift @{ $of->{came} } or Peer::fail(@{ $of->{error} });
     return { fd => Peer::keep_handle($handle) };
