@@ -105,6 +105,25 @@ def test_terminal(s: Script) -> None:
     s.expect(typed.data, b"line\n", "the terminal that came has other bytes")
 
 
+@should("kinds.terminal-settings", _ANY, subject="platform", endangers=("bidirectional",))
+def test_terminal_settings(s: Script) -> None:
+    """A terminal that is passed keeps how it was set, and its size.
+
+    They belong to the terminal. Who hands over one without echo, as for a password, relies on it.
+    """
+    master, slave = s.pty()
+    done = s.set_terminal(slave, 17, 51)
+    s.need(done.errno.equals(""), "a terminal that can be set")
+
+    screen = _pass(s, slave)
+    kept = s.terminal(screen)
+    s.expect(kept, "raw 17x51", "the settings were lost on the way")
+    s.write(master, b"c")
+    typed = s.read(screen, 10)
+
+    s.expect(typed.data, b"c", "the terminal that came has other bytes")
+
+
 @should("kinds.stream-socket", _ANY, subject="platform", endangers=("passers", "bidirectional"))
 def test_stream_socket(s: Script) -> None:
     """A Unix stream socket can be passed, with the bytes that wait in it."""

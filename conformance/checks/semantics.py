@@ -572,6 +572,29 @@ def test_append_kept(s: Script) -> None:
     s.expect(content.data, b"old new", "what was written did not go to the end")
 
 
+@must("semantics.flags-kept", _GETFL, subject="platform", endangers=("status",))
+def test_flags_kept(s: Script) -> None:
+    """All that F_GETFL tells of a passed descriptor is as it was when sent.
+
+    Asked of a file whose writes are synchronous, and of a socket that signals (O_ASYNC).
+    """
+    a, b = s.socketpair()
+    journal = s.file(b"", "sync")
+    c, _ = s.socketpair()
+    signals = s.set_async(c)
+    s.need(signals.errno.equals(""), "sockets that signal (O_ASYNC)")
+    of_the_file = s.status_flags(journal)
+    of_the_socket = s.status_flags(c)
+    s.send(a, b"x", [journal, c])
+
+    came = s.recv(b, 1)
+    file_came = s.status_flags(came.fd(0))
+    socket_came = s.status_flags(came.fd(1))
+
+    s.expect(file_came, of_the_file, "the flags of the file have changed on the way")
+    s.expect(socket_came, of_the_socket, "O_ASYNC was lost on the way")
+
+
 @must("semantics.access-kept", _GETFL, subject="platform", endangers=("status",))
 def test_access_kept(s: Script) -> None:
     """A descriptor can be read and written as the sent one, whatever the file allows.

@@ -10,6 +10,7 @@ _ALL = (
     "pipe",
     "fifo",
     "terminal",
+    "terminal-settings",
     "stream-socket",
     "datagram-socket",
     "tcp-socket",
@@ -31,6 +32,12 @@ MUTANTS = (
             system="null-device",
         )
         for kind in _ALL
+    ),
+    Mutant(
+        "resets-terminal",
+        "kinds.terminal-settings",
+        because="the settings were lost on the way",
+        system="resets-terminal",
     ),
     Mutant(
         "empties-passed-sockets",

@@ -23,6 +23,8 @@ MUTANTS = (
     _on("joins-messages", "one-record", "other bytes than those of the first record"),
     _on("clears-nonblock", "shared-nonblock", "O_NONBLOCK was lost on the way"),
     _on("clears-append", "append-kept", "O_APPEND was lost on the way"),
+    _on("clears-async", "flags-kept", "O_ASYNC was lost on the way"),
+    _on("reopens", "flags-kept", "the flags of the file have changed on the way"),
     _on("read-only", "access-kept", "the access mode has changed on the way"),
     _on("old-number", "own-descriptor-flags", "FD_CLOEXEC was set on the sent descriptor too"),
     _on("passes-cloexec", "cloexec-stays", "FD_CLOEXEC came along"),

@@ -97,7 +97,7 @@ class Script(Recording):
         return self._two("named_pipe")
 
     def file(self, content: bytes = b"", mode: str = "both") -> Fd:
-        """Open a regular file: *mode* is ``read``, ``write``, ``both`` or ``append``."""
+        """Open a regular file: *mode* is ``read``, ``write``, ``both``, ``append`` or ``sync``."""
         return self._one("file", content, mode)
 
     def file_again(self) -> Fd:
@@ -367,9 +367,25 @@ class Script(Recording):
         """Tell whether O_APPEND is set."""
         return self._value("appending", fd)
 
+    def status_flags(self, fd: Fd) -> Value:
+        """Give all that F_GETFL gives; its bits are the system's own."""
+        return self._value("status_flags", fd)
+
+    def set_async(self, fd: Fd) -> Result:
+        """Set O_ASYNC; nobody is named to get its signals."""
+        return self._result("set_async", "", fd)
+
     def access(self, fd: Fd) -> Value:
         """Tell the access mode: ``read``, ``write`` or ``both``."""
         return self._value("access", fd, told="text")
+
+    def set_terminal(self, fd: Fd, rows: int, columns: int) -> Result:
+        """Have a terminal give each byte at once, without echo; give it a size."""
+        return self._result("set_terminal", "", fd, rows, columns)
+
+    def terminal(self, fd: Fd) -> Value:
+        """Tell what a terminal was set to: ``raw 24x80``, or other words than ``raw``."""
+        return self._value("terminal", fd, told="text")
 
     def cloexec(self, fd: Fd) -> Value:
         """Tell whether FD_CLOEXEC is set. What the steps open has it clear."""

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/time.h>
 #include <sys/uio.h>
+#include <termios.h>
 #include <unistd.h>
 
 struct taken {
@@ -175,6 +176,17 @@ void reset_options(struct delivery *delivery)
         setsockopt(delivery->rights.fds[i], SOL_SOCKET, SO_RCVTIMEO, &never, sizeof never);
         setsockopt(delivery->rights.fds[i], SOL_SOCKET, SO_KEEPALIVE, &off, sizeof off);
     }
+}
+
+/* A passed terminal is as a new one. */
+void reset_terminal(struct delivery *delivery)
+{
+    struct termios modes;
+    for (int i = 0; i < delivery->rights.count; i++)
+        if (tcgetattr(delivery->rights.fds[i], &modes) == 0) {
+            modes.c_lflag |= ICANON | ECHO;
+            tcsetattr(delivery->rights.fds[i], TCSANOW, &modes);
+        }
 }
 
 static bool has_socket(const struct bundle *rights)

@@ -157,6 +157,11 @@ void clear_append(struct delivery *delivery)
     change_flags(delivery, O_APPEND, 0);
 }
 
+void clear_async(struct delivery *delivery)
+{
+    change_flags(delivery, O_ASYNC, 0);
+}
+
 /* Identity. */
 
 void reverse_array(struct delivery *delivery)

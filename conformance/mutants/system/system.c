@@ -114,8 +114,12 @@ static const struct fault FAULTS[] = {
     {"sends-mix", .quirks = SENDS_MIX},
     /* No system is known to: select and poll are two ways to the same question. */
     {"blind-select", .quirks = BLIND_SELECT},
+    /* A receiver that sets the flags it knows, and no others. */
+    {"clears-async", .deliver = clear_async},
     /* No system is known to: it is what a socket would have that was made anew. */
     {"resets-options", .deliver = reset_options},
+    /* No system is known to: it is how getty(8) and login leave a terminal to the next user. */
+    {"resets-terminal", .deliver = reset_terminal},
     /* A close that is put off: the locks of a file are still held after it. */
     {"ignores-close", .deliver = note_received, .quirks = IGNORES_CLOSE},
     /* The search for unreachable sockets empties a live one (CVE-2021-0920). */

@@ -213,6 +213,7 @@ PRIVATE bool no_slot(const struct delivery *delivery);
 PRIVATE void clear_nonblock(struct delivery *delivery);
 PRIVATE void set_nonblock(struct delivery *delivery);
 PRIVATE void clear_append(struct delivery *delivery);
+PRIVATE void clear_async(struct delivery *delivery);
 PRIVATE void reverse_array(struct delivery *delivery);
 PRIVATE void give_null(struct delivery *delivery);
 PRIVATE void give_reopened(struct delivery *delivery);
@@ -265,6 +266,7 @@ PRIVATE void note_received(struct delivery *delivery);
 PRIVATE bool was_received(int fd);
 PRIVATE ssize_t receive_in_two(int fd, struct msghdr *message, int flags);
 PRIVATE void reset_options(struct delivery *delivery);
+PRIVATE void reset_terminal(struct delivery *delivery);
 
 /* control.c */
 PRIVATE void number_once(struct delivery *delivery);

@@ -21,16 +21,60 @@ static struct result do_appending(int fd)
     return numbered(!!(flags & O_APPEND), flags < 0 ? errno : 0);
 }
 
+static struct result do_status_flags(int fd)
+{
+    begin("status_flags");
+    int flags = fcntl(fd, F_GETFL);
+    return numbered(flags, flags < 0 ? errno : 0);
+}
+
+static struct result do_set_async(int fd)
+{
+    begin("set_async");
+    int flags = -1;
+#ifdef O_ASYNC
+    flags = fcntl(fd, F_GETFL);
+    if (flags >= 0)
+        flags = fcntl(fd, F_SETFL, flags | O_ASYNC);
+#else
+    missing("this system has no O_ASYNC", "");
+#endif
+    return nothing(flags < 0 ? errno : 0);
+}
+
 static struct result do_access(int fd)
 {
     begin("access");
     int flags = fcntl(fd, F_GETFL), mode = flags & O_ACCMODE;
-    struct result result = outcome(flags < 0 ? errno : 0);
-    result.text = flags < 0 ? "" : mode == O_RDONLY ? "read" : mode == O_WRONLY ? "write" : "both";
-    char line[64];
-    sprintf(line, ", \"text\": \"%s\"", result.text);
-    done(flags < 0 ? errno : 0, 0, line);
-    return result;
+    const char *told = mode == O_RDONLY ? "read" : mode == O_WRONLY ? "write" : "both";
+    return told_in_words(told, flags < 0 ? errno : 0);
+}
+
+static struct result do_set_terminal(int fd, int rows, int columns)
+{
+    struct termios modes;
+    struct winsize size = {.ws_row = rows, .ws_col = columns};
+    begin("set_terminal");
+    int said = tcgetattr(fd, &modes);
+    modes.c_lflag &= ~(ICANON | ECHO);
+    if (said == 0)
+        said = tcsetattr(fd, TCSANOW, &modes);
+    if (said == 0)
+        said = ioctl(fd, TIOCSWINSZ, &size);
+    return nothing(said < 0 ? errno : 0);
+}
+
+static struct result do_terminal(int fd)
+{
+    struct termios modes;
+    struct winsize size;
+    begin("terminal");
+    int said = tcgetattr(fd, &modes) < 0 ? -1 : ioctl(fd, TIOCGWINSZ, &size);
+    char *told = memory(32);
+    if (said == 0)
+        sprintf(told, "%s %dx%d", modes.c_lflag & (ICANON | ECHO) ? "lines" : "raw", size.ws_row,
+                size.ws_col);
+    return told_in_words(told, said < 0 ? errno : 0);
 }
 
 static struct result do_cloexec(int fd)

@@ -6,6 +6,7 @@ import fcntl
 import os
 import socket
 import struct
+import termios
 
 from .saying import Result, missing
 from .steps import borrowed, gives, numbered
@@ -28,12 +29,48 @@ def do_appending(fd: int) -> Result:
     return numbered(bool(fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_APPEND))
 
 
+@gives("number")
+def do_status_flags(fd: int) -> Result:
+    return numbered(fcntl.fcntl(fd, fcntl.F_GETFL))
+
+
+@gives()
+def do_set_async(fd: int) -> Result:
+    if not hasattr(os, "O_ASYNC"):
+        missing("this Python has no os.O_ASYNC")
+    fcntl.fcntl(fd, fcntl.F_SETFL, fcntl.fcntl(fd, fcntl.F_GETFL) | os.O_ASYNC)
+    return Result()
+
+
 @gives("text")
 def do_access(fd: int) -> Result:
     result = Result()
     modes = {os.O_RDONLY: "read", os.O_WRONLY: "write", os.O_RDWR: "both"}
     mask = os.O_RDONLY | os.O_WRONLY | os.O_RDWR  # O_ACCMODE, which PyPy does not name
     result.text = modes[fcntl.fcntl(fd, fcntl.F_GETFL) & mask]
+    return result
+
+
+_BY_LINES = termios.ICANON | termios.ECHO
+LOCAL = 3  # where the local modes stand in what tcgetattr gives
+
+
+@gives()
+def do_set_terminal(fd: int, rows: int, columns: int) -> Result:
+    modes = termios.tcgetattr(fd)
+    modes[LOCAL] &= ~_BY_LINES
+    termios.tcsetattr(fd, termios.TCSANOW, modes)
+    fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+    return Result()
+
+
+@gives("text")
+def do_terminal(fd: int) -> Result:
+    result = Result()
+    mode = "lines" if termios.tcgetattr(fd)[LOCAL] & _BY_LINES else "raw"
+    size = fcntl.ioctl(fd, termios.TIOCGWINSZ, bytes(8))
+    rows, columns, _, _ = struct.unpack("HHHH", size)
+    result.text = f"{mode} {rows}x{columns}"
     return result
 
 

@@ -278,8 +278,7 @@ static struct result do_number_each(struct result came)
 
 static struct result do_unlike(struct result files, long count)
 {
-    struct result result = outcome(0);
-    char *text = memory(4 * 256), *line = memory(8 * 256), own[32], seen[65];
+    char *text = memory(4 * 256), own[32], seen[65];
     int wrong = 0;
     begin("unlike");
     for (long at = 0; at < count && at < files.fds && wrong < 4; at++) {
@@ -293,8 +292,5 @@ static struct result do_unlike(struct result files, long count)
         for (char *one = strtok(seen, "\n"), *first = one; one; one = strtok(NULL, "\n"))
             sprintf(text + strlen(text), "%s%s", one == first ? "" : " and ", one);
     }
-    result.text = wrong ? text : "none";
-    sprintf(line, ", \"text\": %s", quoted(result.text));
-    done(0, 0, line);
-    return result;
+    return told_in_words(wrong ? text : "none", 0);
 }

@@ -254,11 +254,12 @@ static int do_file(struct bytes content, const char *mode)
 {
     begin("file");
     const char *path = place("file");
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL, 0600), flags = O_RDWR | O_APPEND;
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL, 0600), flags = O_RDWR;
     if (fd < 0 || write(fd, content.at, content.size) < 0 || close(fd) < 0)
         return opened(-1, 1);
-    if (strcmp(mode, "append"))
-        flags = !strcmp(mode, "read") ? O_RDONLY : !strcmp(mode, "write") ? O_WRONLY : O_RDWR;
+    if (!strcmp(mode, "read") || !strcmp(mode, "write"))
+        flags = *mode == 'r' ? O_RDONLY : O_WRONLY;
+    flags |= !strcmp(mode, "append") ? O_APPEND : !strcmp(mode, "sync") ? O_SYNC : 0;
     return opened(open(path, flags), 1);
 }
 

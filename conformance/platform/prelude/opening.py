@@ -192,7 +192,8 @@ def do_file(content: bytes, mode: str) -> int:
     os.write(fd, content)
     os.close(fd)
     modes = {"read": os.O_RDONLY, "write": os.O_WRONLY, "both": os.O_RDWR}
-    return os.open(path, modes.get(mode, os.O_RDWR | os.O_APPEND))
+    modes |= {"append": os.O_RDWR | os.O_APPEND, "sync": os.O_RDWR | os.O_SYNC}
+    return os.open(path, modes[mode])
 
 
 @opens(1)

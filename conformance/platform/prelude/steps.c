@@ -66,6 +66,18 @@ static struct result numbered(long number, int error)
     return result;
 }
 
+/* End a step that gives words. */
+static struct result told_in_words(const char *words, int error)
+{
+    struct result result = outcome(error);
+    result.text = error ? "" : words;
+    const char *told = quoted(result.text);
+    char *line = memory(strlen(told) + 16);
+    sprintf(line, ", \"text\": %s", told);
+    done(error, 0, line);
+    return result;
+}
+
 /* End a step that gives a count. */
 static struct result counted(long count, int error)
 {
