@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from conformance.harness.held import Held
     from conformance.harness.peer import Pending
     from conformance.harness.player import Player
+    from conformance.harness.tokens import Token
 
 _NOT_SENT = "what arrived is not the descriptor that was sent"
 _ENOUGH = 600  # descriptors; the usual channel and a queue of 50 refuse sooner
@@ -35,6 +36,15 @@ def _fill(sender: Player, held: Held) -> int:
             assert refused, f"a full channel is told as {condition}, expected queue-full"
             return accepted
     return _ENOUGH
+
+
+def _full(bench: Bench, max_queued: int = 50) -> tuple[Player, Player, Token, int]:
+    """Fill the channel to a second peer that is stopped; tell how often a token was accepted."""
+    bench.needs_table()
+    first, second = bench.join(batch=1, max_queued=max_queued)
+    token = bench.token()
+    second.stop()
+    return first, second, token, _fill(first, first.open(token))
 
 
 def _drain(sender: Player, receiver: Player, count: int) -> Sequence[Held]:
@@ -258,12 +268,8 @@ def test_full_channel(bench: Bench) -> None:
 
     The receiver is stopped, and the sender sends until it is refused.
     """
-    bench.needs_table()
-    first, second = bench.join(batch=1, max_queued=50)
-    token = bench.token()
+    first, second, token, accepted = _full(bench)
 
-    second.stop()
-    accepted = _fill(first, first.open(token))
     second.go_on()
     received = _drain(first, second, accepted)
 
@@ -276,12 +282,9 @@ def test_full_channel(bench: Bench) -> None:
 )
 def test_refused_is_not_sent(bench: Bench) -> None:
     """A descriptor that a full channel refused never arrives, and is not kept either."""
-    bench.needs_table()
-    first, second = bench.join(batch=1, max_queued=50)
-    tokens = bench.tokens(2)
-    filler, other = first.open_all(tokens)
-    second.stop()
-    accepted = _fill(first, filler)
+    first, second, filler, accepted = _full(bench)
+    token = bench.token()
+    other = first.open(token)
 
     late = _fill(first, other)  # the last of them was refused, at the latest
     second.go_on()
@@ -289,10 +292,10 @@ def test_refused_is_not_sent(bench: Bench) -> None:
     surplus = second.condition_of("recv", 0.0)
 
     assert surplus in NOTHING, f"{surplus}: more than what was accepted, a refused one was sent"
-    assert bench.order(received, tokens) == [0] * accepted + [1] * late, _NOT_SENT
+    assert bench.order(received, [filler, token]) == [0] * accepted + [1] * late, _NOT_SENT
     for held in (other, *received[accepted:]):
         held.close()
-    assert tokens[1].released(), "a descriptor that was refused is still open somewhere"
+    assert token.released(), "a descriptor that was refused is still open somewhere"
 
 
 @must(
@@ -301,11 +304,8 @@ def test_refused_is_not_sent(bench: Bench) -> None:
 )
 def test_refused_taken_over(bench: Bench) -> None:
     """A descriptor that a full channel refused to take over stays open in the sender."""
-    bench.needs_table()
-    first, second = bench.join(batch=1, max_queued=50)
-    filler, token = bench.tokens(2)
-    second.stop()
-    accepted = _fill(first, first.open(filler))
+    first, _, _, accepted = _full(bench)
+    token = bench.token()
 
     for _ in range(_ENOUGH - accepted):
         held = first.open(token)
@@ -353,11 +353,7 @@ def test_flush_times_out(bench: Bench) -> None:
 
     A channel that takes all there is (gVisor's counts bytes only) leaves nothing to wait for.
     """
-    bench.needs_table()
-    first, second = bench.join(batch=1, max_queued=5)
-    token = bench.token()
-    second.stop()
-    accepted = _fill(first, first.open(token))
+    first, second, token, accepted = _full(bench, max_queued=5)
     queued = first.queued()
 
     outcome = first.condition_of("flush", 0.02)
@@ -372,11 +368,7 @@ def test_flush_times_out(bench: Bench) -> None:
 @should("nonblocking.busy-recv-times-out", "AnyEvent::FDpasser, t/send_before_recv.t: on time")
 def test_busy_recv_times_out(bench: Bench) -> None:
     """A receive waits no longer than it may while the other direction is full."""
-    bench.needs_table()
-    first, second = bench.join(batch=1, max_queued=50)
-    token = bench.token()
-    second.stop()
-    accepted = _fill(first, first.open(token))
+    first, second, token, accepted = _full(bench)
 
     outcome = first.condition_of("recv", 0.02)
     second.go_on()

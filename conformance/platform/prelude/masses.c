@@ -67,38 +67,24 @@ static void write_number(int fd, long number)
 /* Receive all that waits, a byte at a time, and number what comes. */
 static int recv_some(int sock, struct result *result)
 {
-    int error = 0, empty = 0;
+    struct result one;
+    int more = 1;
     char *bytes = memory(256);
     *result = outcome(0);
     result->list = memory(1024 * sizeof(int));
     result->data.at = bytes;
-    while (empty < 3 && result->count < 255) { /* so often, as EAGAIN may be said too early */
-        struct iovec vector = {bytes + result->count, 1};
-        struct msghdr seen;
-        struct result one = outcome(0);
-        memset(&seen, 0, sizeof seen);
-        seen.msg_iov = &vector;
-        seen.msg_iovlen = 1;
-        seen.msg_control = memory(space(16));
-        seen.msg_controllen = space(16);
-        ssize_t got = recvmsg(sock, &seen, MSG_DONTWAIT);
-        error = got < 0 && errno != EINTR ? errno : 0;
-        if (error && error != EAGAIN && error != EWOULDBLOCK)
+    while (result->count < 255) {
+        more = recv_next(sock, (struct iovec){bytes + result->count, 1}, 16, &one);
+        if (more <= 0)
             break;
-        empty = error ? empty + 1 : 0;
-        error = 0;
-        if (got == 0)
-            break;
-        if (got < 0)
-            continue;
-        take(&one, &seen);
-        for (long i = 0; i < one.fds; i++) {
+        for (long i = 0; i < one.fds && result->fds < 1024; i++) {
             result->list[result->fds++] = one.list[i];
-            write_number(one.list[i], bytes[result->count] - '0');
+            write_number(one.list[i], one.count ? (unsigned char)bytes[result->count] - '0' : -1);
             close(one.list[i]);
         }
-        result->data.size = (size_t)++result->count;
+        result->data.size = (size_t)(result->count += one.count);
     }
+    int error = more < 0 ? errno : 0;
     result->error = error ? error_name(error) : "";
     return error;
 }

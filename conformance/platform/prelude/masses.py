@@ -11,7 +11,7 @@ import os
 import socket
 import threading
 
-from .messages import descriptors, rights, space
+from .messages import recv_all, rights
 from .opening import place
 from .processes import ended
 from .saying import HOLDS, WRONG, Result, State
@@ -72,22 +72,12 @@ def write_number(fd: int, number: int) -> None:
 def recv_some(sock: int) -> Result:
     """Receive all that waits, a byte at a time, and number what comes."""
     result = Result()
-    empty = 0
-    with borrowed(sock) as there:
-        while empty < 3:  # so often, as EAGAIN may be said too early
-            try:
-                data, control, _, _ = there.recvmsg(1, space(16), socket.MSG_DONTWAIT)
-            except BlockingIOError:
-                empty += 1
-                continue
-            empty = 0
-            if not data:
-                break
-            result.data += data
-            for fd in descriptors(control):
-                result.received.append(fd)
-                write_number(fd, data[0] - FIRST_BYTE)
-                os.close(fd)
+    for data, fds, _ in recv_all(sock, 1, 16):
+        result.data += data
+        result.received += fds
+        for fd in fds:
+            write_number(fd, data[0] - FIRST_BYTE if data else -1)
+            os.close(fd)
     result.count = len(result.data)
     return result
 

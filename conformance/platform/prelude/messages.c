@@ -209,37 +209,50 @@ static struct result do_recv(int sock, size_t size, size_t room, const char *fla
     return result;
 }
 
+/* Receive a part of what waits; 0 at its end, which is the end of file too, -1 with errno. */
+static int recv_next(int sock, struct iovec part, int room, struct result *one)
+{
+    for (int empty = 0; empty < 3;) { /* so often, as EAGAIN may be said too early */
+        struct msghdr seen;
+        memset(&seen, 0, sizeof seen);
+        seen.msg_iov = &part;
+        seen.msg_iovlen = 1;
+        seen.msg_control = memory(space(room));
+        seen.msg_controllen = space(room);
+        ssize_t got = recvmsg(sock, &seen, MSG_DONTWAIT);
+        int error = errno;
+        *one = outcome(0);
+        if (got >= 0) {
+            take(one, &seen);
+            one->count = got;
+            one->ctrunc = !!(seen.msg_flags & MSG_CTRUNC);
+        }
+        free(seen.msg_control);
+        errno = error;
+        if (got >= 0)
+            return got > 0 || one->fds;
+        if (errno == EAGAIN || errno == EWOULDBLOCK)
+            empty++;
+        else if (errno != EINTR)
+            return -1;
+    }
+    return 0;
+}
+
 static struct result do_drain(int sock)
 {
-    struct result all = outcome(0);
-    int error = 0, empty = 0;
+    struct result all = outcome(0), one;
+    struct iovec part = {memory(65536), 65536};
+    int more;
     begin("drain");
-    while (!error || empty < 3) { /* so often, as EAGAIN may be said too early */
-        struct iovec vector = {memory(65536), 65536};
-        struct msghdr seen;
-        struct result one = outcome(0);
-        memset(&seen, 0, sizeof seen);
-        seen.msg_iov = &vector;
-        seen.msg_iovlen = 1;
-        seen.msg_control = memory(space(64));
-        seen.msg_controllen = space(64);
-        ssize_t got = recvmsg(sock, &seen, MSG_DONTWAIT);
-        error = got < 0 && errno != EINTR ? errno : 0;
-        empty = error == EAGAIN || error == EWOULDBLOCK ? empty + 1 : error ? 3 : 0;
-        if (got >= 0) {
-            take(&one, &seen);
-            all.count += got;
-            all.fds += one.fds;
-            all.ctrunc |= !!(seen.msg_flags & MSG_CTRUNC);
-        }
+    while ((more = recv_next(sock, part, 64, &one)) > 0) {
+        all.count += one.count;
+        all.fds += one.fds;
+        all.ctrunc |= one.ctrunc;
         for (long i = 0; i < one.fds; i++)
             close(one.list[i]);
-        free(vector.iov_base);
-        free(seen.msg_control);
-        if (got == 0 && !one.fds)
-            break;
     }
-    error = error == EAGAIN || error == EWOULDBLOCK ? 0 : error;
+    int error = more < 0 ? errno : 0;
     all.error = error ? error_name(error) : "";
     char line[96];
     sprintf(line, ", \"count\": %ld, \"fds\": %ld, \"ctrunc\": %ld", all.count, all.fds,

@@ -14,7 +14,7 @@ from .steps import CROWDED, TRIES, borrowed, gives
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 
 def flags_of(names: str) -> int:
@@ -99,26 +99,32 @@ def do_recv(sock: int, size: int, room: int, flags: str) -> Result:
     return result
 
 
-@gives("count", "fds", "ctrunc")
-def do_drain(sock: int) -> Result:
-    result = Result()
+def recv_all(sock: int, size: int, room: int) -> Iterator[tuple[bytes, Sequence[int], int]]:
+    """Receive what waits, part by part, to the end of file at most: bytes, descriptors, flags."""
+    empty = 0
     with borrowed(sock) as there:
-        empty = 0
         while empty < 3:  # so often, as EAGAIN may be said too early
             try:
-                data, control, seen, _ = there.recvmsg(65536, space(64), socket.MSG_DONTWAIT)
+                data, control, flags, _ = there.recvmsg(size, space(room), socket.MSG_DONTWAIT)
             except BlockingIOError:
                 empty += 1
                 continue
             empty = 0
             fds = descriptors(control)
-            result.count += len(data)
-            result.received += fds
-            result.ctrunc |= int(bool(seen & socket.MSG_CTRUNC))
-            for fd in fds:
-                os.close(fd)
             if not data and not fds:
-                break
+                return
+            yield data, fds, flags
+
+
+@gives("count", "fds", "ctrunc")
+def do_drain(sock: int) -> Result:
+    result = Result()
+    for data, fds, flags in recv_all(sock, 65536, 64):
+        result.count += len(data)
+        result.received += fds
+        result.ctrunc |= int(bool(flags & socket.MSG_CTRUNC))
+        for fd in fds:
+            os.close(fd)
     return result
 
 
