@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from conformance.platform.steps import Fd
 
 _ANY = "FreeBSD unix(4): any valid descriptor may be sent in a message"
+_SHARED = "POSIX.1-2017 XBD 3.258, Open File Description: its status is of all its descriptors"
+_BOUND = "POSIX.1-2017 XSH bind, listen: done to a socket, by whichever descriptor of it"
 _COUNTER = "eventfd(2): who inherits or duplicates it has the same counter"
 _MEMFD = "memfd_create(2): shared by passing the descriptor over a Unix socket"
 _QUEUE = "epoll(7): the interest list is of the open file description"
@@ -141,6 +143,68 @@ def test_stream_socket(s: Script) -> None:
     s.expect(early.data, b"1", "other bytes waited in the socket")
     s.expect(late.data, b"2", "the socket that came hears nothing")
     s.expect(back.data, b"3", "the socket that came says nothing")
+
+
+@should("kinds.loaded-socket", _ANY, subject="platform", endangers=("passers", "bidirectional"))
+def test_loaded_socket(s: Script) -> None:
+    """A socket can be passed with thousands of bytes that wait in it.
+
+    It gets one more while it is in flight, with no other descriptor of it open.
+    """
+    a, b = s.socketpair()
+    c, d = s.socketpair()
+    taken = s.send(c, b"x" * 1000).count
+    for _ in range(3):
+        taken = taken + s.send(c, b"x" * 1000).count
+    s.send(a, b"x", [d])
+    s.close(d)
+    late = s.send(c, b"y")
+
+    came = s.recv(b, 1)
+    waited = s.drain(came.fd())
+
+    s.expect(waited.count, taken + late.count, "of what waited in the socket some is lost")
+
+
+@should("kinds.unbound-socket", _BOUND, subject="platform", endangers=("passers",))
+def test_unbound_socket(s: Script) -> None:
+    """A socket that is passed before it has a name is bound by whom it comes to.
+
+    Privileges are dropped like this: who may bind is not who has opened.
+    """
+    opened = s.socket()
+    path = s.path()
+
+    came = _pass(s, opened)
+    s.bind(came, path)
+    s.listen(came, 1)
+    client = s.socket()
+    joined = s.connect_to(client, path)
+    accepted = s.accept(opened)
+    s.write(accepted, b"hello")
+    heard = s.read(client, 10)
+
+    s.expect(joined.errno, "", "the socket that was bound where it came to is not the sent one")
+    s.expect(heard.data, b"hello", "the connection has other bytes")
+
+
+@should("kinds.one-description", _SHARED, subject="platform", endangers=("status",))
+def test_one_description(s: Script) -> None:
+    """A pipe, a FIFO, a terminal and a socket are shared, not opened again.
+
+    Else one side alone would become non-blocking, where the other has set it for both.
+    """
+    pipe, _ = s.pipe()
+    fifo, _ = s.named_pipe()
+    _, terminal = s.pty()
+    stream, _ = s.socketpair()
+    datagrams, _ = s.socketpair("dgram")
+
+    for sent in (pipe, fifo, terminal, stream, datagrams):
+        came = _pass(s, sent)
+        s.set_nonblocking(came)
+        here = s.nonblocking(sent)
+        s.expect(here, True, "what came is another open file description of the same file")
 
 
 @should("kinds.datagram-socket", _ANY, subject="platform", endangers=("passers", "bidirectional"))

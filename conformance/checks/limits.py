@@ -16,6 +16,7 @@ _QUEUE = "POSIX.1-2017 XSH 2.10.11: what is in the receive queue stays until it 
 _MOST = "unix(7), SCM_MAX_FD: to send a larger array fails"
 _ARRAY = "unix(7), SCM_RIGHTS: an array of descriptors, of SCM_MAX_FD at most"
 _EXCESS = "unix(7), SCM_RIGHTS: what would exceed RLIMIT_NOFILE is closed in the receiving process"
+_SLOT = "POSIX.1-2017 XSH close: the descriptor is deallocated, and made available again"
 _IN_FLIGHT = "unix(7), ETOOMANYREFS: the descriptors in flight exceed RLIMIT_NOFILE"
 _NOT_EXPLOITED = "FreeBSD unix_passfd_test.c, send_a_lot: EMFILE beyond the limit, none installed"
 _NO_BYTE_MISSED = "FreeBSD unix_passfd_test.c, send_a_lot: the stream does not miss a byte"
@@ -292,6 +293,27 @@ def test_taken_arrives(s: Script) -> None:
     s.expect(came.count, filled.count, "other bytes came than were taken")
     s.expect(came.fds, filled.count, "other descriptors came than were taken")
     s.expect(came.ctrunc, False, "MSG_CTRUNC is set although there was room")
+
+
+@should("limits.thousand-leave-nothing", _SLOT, subject="platform", endangers=("table",))
+def test_thousand_leave_nothing(s: Script) -> None:
+    """A thousand descriptors that came and were closed leave none behind.
+
+    What is left of one in a hundred fills the table of a server in a day.
+    """
+    a, b = s.socketpair()
+    null = s.null()
+    before = s.table()
+
+    with s.repeat(250):
+        s.send(a, b"x", [null, null, null, null])
+        came = s.recv(b, 1)
+        for which in range(4):
+            s.close(came.fd(which))
+    after = s.table()
+
+    s.expect(came.fds, 4, "not all of them came")
+    s.expect(after, before, "of what came and was closed something is still open")
 
 
 @should("limits.in-flight", _IN_FLIGHT, subject="platform", endangers=("fifo", "table"))

@@ -23,6 +23,10 @@ _TYPES = "POSIX.1-2017 XSH 2.10.6, socket types: no operation gives parts of two
 _NOT_REORDERED = "unix(7): Unix datagram sockets are always reliable and do not reorder datagrams"
 _SEQUENCED = "POSIX.1-2017 XSH 2.10.6: SOCK_SEQPACKET, as SOCK_STREAM, is reliable and sequenced"
 _READY = "POSIX.1-2017 XSH select: ready for reading if a call to an input function would not block"
+_EPOLL = "epoll(7): a descriptor in the ready list has input, as by poll"
+_WRITABLE = "POSIX.1-2017 XSH poll, POLLOUT: normal data may be written without blocking"
+_SHUT = "POSIX.1-2017 XSH shutdown: of a full-duplex connection on the socket"
+_FORK = "POSIX.1-2017 XSH fork: the child has its own copy of the parent's descriptors"
 _FLOCK = "flock(2): the lock is of the open file description, and goes with its last descriptor"
 _OPTIONS = "POSIX.1-2017 XSH 2.10.16, Use of Options: the options are of the socket"
 _ABSENT = "unix(7), SCM_RIGHTS: without a buffer for them the descriptors are closed"
@@ -334,6 +338,44 @@ def test_options_kept(s: Script) -> None:
     s.expect(here, 7, "SO_RCVTIMEO has changed at the sender")
 
 
+@should("semantics.shut-down-together", _SHUT, subject="platform", endangers=("nonblocking",))
+def test_shut_down_together(s: Script) -> None:
+    """A received socket that is shut down is shut down for the sender too.
+
+    Its peer reads the end, and the sender can write no more.
+    """
+    a, b = s.socketpair()
+    c, d = s.socketpair()
+    s.send(a, b"x", [c])
+
+    came = s.recv(b, 1)
+    s.shutdown(came.fd(), "write")
+    ended = s.eof(d)
+    refused = s.send(c, b"x")
+
+    s.expect(ended, True, "the peer does not read the end of a socket that was shut down")
+    s.expect(refused.errno, "EPIPE", "what was shut down can be written by the sent descriptor")
+
+
+@should(
+    "semantics.kept-by-a-child", _FORK, subject="platform", endangers=("bidirectional", "table")
+)
+def test_kept_by_a_child(s: Script) -> None:
+    """A child that is forked after the receive has the received descriptor too."""
+    a, b = s.socketpair()
+    read_end, write_end = s.pipe()
+    s.send(a, b"x", [write_end])
+    s.close(write_end)
+
+    came = s.recv(b, 1)
+    with s.child():
+        written = s.write(came.fd(), b"child")
+        s.expect(written.errno, "", "the child has not got what was received before the fork")
+    seen = s.read(read_end, 10)
+
+    s.expect(seen.data, b"child", "what the child wrote is not there")
+
+
 @should("semantics.sender-exits", _DUP, subject="platform", endangers=("fifo", "nonblocking"))
 def test_sender_exits(s: Script) -> None:
     """A descriptor that was sent arrives although its sender has exited.
@@ -550,6 +592,44 @@ def test_readable_by_select(s: Script) -> None:
         s.expect(by_select.readable, True, "select does not tell of the message")
         s.expect(by_poll.readable, True, "poll does not tell of the message")
         s.expect(came.fds, 1, "the message came without its descriptor")
+
+
+@should("semantics.readable-by-queue", _EPOLL, subject="platform", endangers=("nonblocking",))
+def test_readable_by_queue(s: Script) -> None:
+    """A message with a descriptor is told of by an event queue (epoll), as by poll.
+
+    Event loops wait by one. For a stream and for datagrams; before it came, nothing is told.
+    """
+    null = s.null()
+    for kind in ("stream", "dgram"):
+        a, b = s.socketpair(kind)
+        queue = s.event_queue(b)
+        before = s.events(queue)
+        s.send(a, b"x", [null])
+        after = s.events(queue)
+        came = s.recv(b, 1)
+
+        s.expect(before, 0, "the queue tells of a message that was not sent yet")
+        s.expect(after, 1, "the queue does not tell of the message")
+        s.expect(came.fds, 1, "the message came without its descriptor")
+
+
+@should("semantics.writable-with-room", _WRITABLE, subject="platform", endangers=("nonblocking",))
+def test_writable_with_room(s: Script) -> None:
+    """A full channel is not writable for poll, and is again when it was emptied.
+
+    A passer that is told otherwise tries again and again, or never.
+    """
+    a, b = s.socketpair()
+    flooded = s.flood(a, b"x" * 512)
+    s.need(flooded.errno.is_one_of("EAGAIN", "ENOBUFS"), "a channel that is full at some time")
+
+    full = s.poll(a)
+    s.drain(b)
+    emptied = s.poll(a)
+
+    s.expect(full.writable, False, "poll tells of room in a full channel")
+    s.expect(emptied.writable, True, "poll does not tell of room in an empty channel")
 
 
 @must("semantics.append-kept", _GETFL, subject="platform", endangers=("status",))

@@ -12,6 +12,8 @@ _ALL = (
     "terminal",
     "terminal-settings",
     "stream-socket",
+    "unbound-socket",
+    "one-description",
     "datagram-socket",
     "tcp-socket",
     "udp-socket",
@@ -44,6 +46,18 @@ MUTANTS = (
         "kinds.stream-socket",
         because="what waited in the socket is lost",
         system="empties-passed-sockets",
+    ),
+    Mutant(
+        "empties-passed-sockets",
+        "kinds.loaded-socket",
+        because="of what waited in the socket some is lost",
+        system="empties-passed-sockets",
+    ),
+    Mutant(
+        "reopens",
+        "kinds.one-description",
+        because="what came is another open file description of the same file",
+        system="reopens",
     ),
     Mutant(
         "empties-passed-sockets",

@@ -21,6 +21,7 @@ MUTANTS = (
     _on("hides-truncation", "full-with-credentials", "lost, and nothing tells of it"),
     _on("send-needs-slot", "full-sender", "send, failed with EMFILE"),
     _on("drops-when-channel-full", "taken-arrives", "other bytes came than were taken"),
+    _on("leaks-hundredth", "thousand-leave-nothing", "something is still open"),
     _on("claims-refused", "in-flight", "other descriptors came than were taken"),
     _on("counts-for-ever", "in-flight-ends", "send, failed with ETOOMANYREFS"),
 )

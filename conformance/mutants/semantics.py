@@ -53,5 +53,9 @@ MUTANTS = (
     _on("reopens", "shared-write-only", "the file offset is not shared"),
     _on("reopens", "shared-directory", "not of the same open file description"),
     _on("reopens", "flock-kept", "the lock was lost on the way"),
+    _on("blind-queue", "readable-by-queue", "the queue does not tell of the message"),
+    _on("says-writable", "writable-with-room", "poll tells of room in a full channel"),
+    _on("shuts-nothing", "shut-down-together", "does not read the end of a socket"),
+    _on("fork-closes", "kept-by-a-child", "has not got what was received before the fork"),
     _on("resets-options", "options-kept", "SO_RCVTIMEO has changed on the way"),
 )

@@ -190,6 +190,10 @@ class Script(Recording):
         """Ask select, without waiting: ``readable``."""
         return self._result("select", "readable", fd)
 
+    def events(self, queue: Fd) -> Value:
+        """Count what an event queue tells of, without waiting."""
+        return self._value("events", queue)
+
     def shutdown(self, sock: Fd, how: str) -> Result:
         """Shut a socket down: ``read``, ``write`` or ``both``."""
         return self._result("shutdown", "", sock, how)

@@ -218,6 +218,13 @@ int connect(int fd, const struct sockaddr *name, socklen_t room)
     return result == 0 && is_channel(fd) && interrupted(fd) ? -1 : result;
 }
 
+int shutdown(int fd, int how)
+{
+    if (wrong(SHUTS_NOTHING) && is_channel(fd) && notice(fd)->arrived)
+        return 0;
+    return REAL(shutdown)(fd, how);
+}
+
 int close(int fd)
 {
     bool channel = active && is_owner() && is_channel(fd);
@@ -262,6 +269,8 @@ pid_t fork(void)
     unlock();
     if (child == 0 && quirk(FORK_CLEARS))
         clear_all_nonblock();
+    if (child == 0 && wrong(FORK_CLOSES))
+        close_received();
     errno = error;
     return child;
 }

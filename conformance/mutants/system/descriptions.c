@@ -83,6 +83,13 @@ bool was_received(int fd)
     return was;
 }
 
+void close_received(void)
+{
+    for (int fd = 0; fd < NOTED; fd++)
+        if (was_received(fd))
+            shut(fd);
+}
+
 /* Bytes. */
 
 /* The descriptors of the last message with any, for the bytes that follow without. */

@@ -244,6 +244,13 @@ void leak_once(struct delivery *delivery)
     done = done || delivery->first;
 }
 
+void leak_hundredth(struct delivery *delivery)
+{
+    static unsigned count;
+    if (delivery->first && ++count % 100 == 0)
+        duplicate(delivery->rights.fds[0], 0, true);
+}
+
 void leak_when_full(struct delivery *delivery)
 {
     if (delivery->cut && table_is_full())

@@ -114,6 +114,16 @@ static const struct fault FAULTS[] = {
     {"sends-mix", .quirks = SENDS_MIX},
     /* No system is known to: select and poll are two ways to the same question. */
     {"blind-select", .quirks = BLIND_SELECT},
+    /* The same of the third way. */
+    {"blind-queue", .wrongs = BLIND_QUEUE},
+    /* No system is known to: a shim that asks for room elsewhere than in the socket would. */
+    {"says-writable", .wrongs = SAYS_WRITABLE},
+    /* No system is known to: a proxy of sockets that keeps the real ones would. */
+    {"shuts-nothing", .wrongs = SHUTS_NOTHING},
+    /* As MSG_CMSG_CLOFORK has it, unasked. */
+    {"fork-closes", .deliver = note_received, .wrongs = FORK_CLOSES},
+    /* What no short test shows. */
+    {"leaks-hundredth", .deliver = leak_hundredth},
     /* A receiver that sets the flags it knows, and no others. */
     {"clears-async", .deliver = clear_async},
     /* No system is known to: it is what a socket would have that was made anew. */

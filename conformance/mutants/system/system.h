@@ -85,6 +85,10 @@ enum wrong {
     UNREADY_LISTENERS = 1 << 12,
     DIES_WITH_LISTENER = 1 << 13,
     NOTES_EARLY = 1 << 14,
+    BLIND_QUEUE = 1 << 15,
+    SAYS_WRITABLE = 1 << 16,
+    SHUTS_NOTHING = 1 << 17,
+    FORK_CLOSES = 1 << 18,
     CONNECTING = WAITS_ANYWAY | CONNECTS_TO_NOBODY,
     ACCEPTING = WAITS_ANYWAY | ACCEPTS_LAST | ACCEPTS_ONCE | NOTES_EARLY,
 };
@@ -221,6 +225,7 @@ PRIVATE void give_read_only(struct delivery *delivery);
 PRIVATE void give_read_write(struct delivery *delivery);
 PRIVATE void leak(struct delivery *delivery);
 PRIVATE void leak_once(struct delivery *delivery);
+PRIVATE void leak_hundredth(struct delivery *delivery);
 PRIVATE void leak_when_full(struct delivery *delivery);
 PRIVATE void add_surplus(struct delivery *delivery);
 PRIVATE void drop_fiftieth(struct delivery *delivery);
@@ -264,6 +269,7 @@ PRIVATE ssize_t read_message(int fd, void *data, size_t size);
 PRIVATE void keep_unread(int fd);
 PRIVATE void note_received(struct delivery *delivery);
 PRIVATE bool was_received(int fd);
+PRIVATE void close_received(void);
 PRIVATE ssize_t receive_in_two(int fd, struct msghdr *message, int flags);
 PRIVATE void reset_options(struct delivery *delivery);
 PRIVATE void reset_terminal(struct delivery *delivery);

@@ -2,6 +2,7 @@
 #include "system.h"
 
 #include <poll.h>
+#include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/select.h>
 #include <sys/uio.h>
@@ -100,6 +101,27 @@ int select(int count, fd_set *readable, fd_set *writable, fd_set *urgent, struct
     return ready;
 }
 
+/* epoll that does not tell of it either; what is watched has its number as its data. */
+int epoll_wait(int queue, struct epoll_event *events, int room, int timeout)
+{
+    int ready = REAL(epoll_wait)(queue, events, room, timeout);
+    for (int i = 0; wrong(BLIND_QUEUE) && i < ready; i++)
+        if (is_lone(events[i].data.fd))
+            events[i--] = events[--ready];
+    return ready;
+}
+
+/* Say that every channel that was asked for is writable. */
+static int add_writable(struct pollfd *fds, nfds_t count, int ready)
+{
+    for (nfds_t i = 0; i < count; i++)
+        if ((fds[i].events & ~fds[i].revents & POLLOUT) && is_channel(fds[i].fd)) {
+            ready += fds[i].revents == 0;
+            fds[i].revents |= POLLOUT;
+        }
+    return ready;
+}
+
 int poll(struct pollfd *fds, nfds_t count, int timeout)
 {
     if (!active)
@@ -117,6 +139,8 @@ int poll(struct pollfd *fds, nfds_t count, int timeout)
         return poll_listeners(fds, count, timeout);
     if (quirk(LATE_READINESS))
         return poll_late(fds, count, timeout);
+    if (wrong(SAYS_WRITABLE))
+        return add_writable(fds, count, REAL(poll)(fds, count, 0));
     return REAL(poll)(fds, count, timeout);
 }
 

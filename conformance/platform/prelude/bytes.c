@@ -156,6 +156,22 @@ static struct result do_select(int fd)
     return result;
 }
 
+static struct result do_events(int queue)
+{
+    begin("events");
+#ifdef __linux__
+    struct epoll_event seen[4];
+    int told;
+    do {
+        told = epoll_wait(queue, seen, 4, 0);
+    } while (told < 0 && errno == EINTR);
+    return numbered(told, told < 0 ? errno : 0);
+#else
+    missing("this system has no epoll", "");
+    return numbered(queue, 0);
+#endif
+}
+
 static struct result do_shutdown(int sock, const char *how)
 {
     int hows = *how == 'r' ? SHUT_RD : *how == 'w' ? SHUT_WR : SHUT_RDWR;

@@ -105,6 +105,12 @@ def do_select(fd: int) -> Result:
     return result
 
 
+@gives("number")
+def do_events(queue: int) -> Result:
+    with select.epoll.fromfd(os.dup(queue)) as there:
+        return numbered(len(there.poll(0)))
+
+
 @gives()
 def do_shutdown(sock: int, how: str) -> Result:
     hows = {"read": socket.SHUT_RD, "write": socket.SHUT_WR, "both": socket.SHUT_RDWR}

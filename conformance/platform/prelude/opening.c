@@ -295,7 +295,7 @@ static int do_event_queue(int fd)
 {
     begin("event_queue");
 #ifdef __linux__
-    struct epoll_event asked = {EPOLLIN, {0}};
+    struct epoll_event asked = {EPOLLIN, {.fd = fd}};
     int queue = epoll_create1(0);
     if (queue >= 0 && epoll_ctl(queue, EPOLL_CTL_ADD, fd, &asked) < 0)
         queue = -1;
