@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from .capabilities import CAPABILITIES, answers_the_rest
 from .conversation import END, LONG, Conversation, Wrong
 from .errors import Lacking, PassFailed, PeerFailed, RequestRefused
+from .harness.held import NEVER_OPEN
 from .protocol import MANDATORY, operations, wrong_with_ok
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
     from .capabilities import Step
 
-_NEVER_OPEN = 3000
 _NOBODY = "p-of-nobody"
 _SILENT = 0.1  # seconds in which a peer that was not asked has time to speak
 
@@ -190,7 +190,7 @@ def _refuses_to_send(talk: Conversation) -> None:
     """Require that it does not claim to send what is not open."""
     # Near the end: some passers close the channel with that, which is for the checks to find. And
     # no number that was just closed: whatever the passer opens to send with would have it.
-    talk.due_error(0, "send", passer=talk.passers[0], fd=_NEVER_OPEN)
+    talk.due_error(0, "send", passer=talk.passers[0], fd=NEVER_OPEN)
 
 
 def _tells_the_end(talk: Conversation) -> None:

@@ -480,6 +480,7 @@ def test_short_send(s: Script) -> None:
     a, b = s.socketpair()
     null = s.null()
     s.set_nonblocking(a)
+    s.setsockopt(a, "SNDBUF", 16384)
 
     sent = s.send(a, b"x" * 4_000_000, [null])
     s.need(sent.count.at_most(3_999_999), "a channel that does not take it all")
@@ -527,6 +528,7 @@ def test_peek_twice(s: Script) -> None:
     s.send(a, b"x", [write_end])
 
     first = s.inspect(b, 1, flags=("PEEK",))
+    s.need_a_look(first)
     s.need(first.fds.equals(1), "a look that shows an open descriptor")
     shown = s.same_file(first.fd(), write_end)
     s.need(shown.equals(1), "a look that shows the descriptor itself")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from conformance.errors import Lacking, PassFailed
 from conformance.harness.patience import NOTHING
+from conformance.harness.queues import drain, fill_until_queued
 from conformance.harness.seen import is_socket, would_be_inherited
 from conformance.harness.tokens import Place
 from conformance.requirement import must, should
@@ -331,6 +332,86 @@ def test_close_on_exec_all(bench: Bench) -> None:
     received = second.recv_all(4)
 
     assert [held.flags().cloexec for held in received] == [True] * 4, "some would be inherited"
+
+
+@should(
+    "bidirectional.close-on-exec-at-once",
+    "POSIX.1-2024 XSH recvmsg, MSG_CMSG_CLOEXEC",
+    needs=("flags", "recv_nowait"),
+)
+def test_close_on_exec_at_once(bench: Bench) -> None:
+    """What is received without waiting is close-on-exec, too."""
+    first, second = bench.join()
+    first.send(first.open(bench.token()))
+    first.flush()
+
+    received = second.recv_at_once()
+
+    assert received, "a descriptor is there, and receiving says would-block each time"
+    assert received.flags().cloexec, "it would be inherited over exec"
+
+
+@should(
+    "bidirectional.close-on-exec-data",
+    "POSIX.1-2024 XSH recvmsg, MSG_CMSG_CLOEXEC",
+    needs=("flags", "recv_with_data"),
+)
+def test_close_on_exec_data(bench: Bench) -> None:
+    """What is received with bytes beside it is close-on-exec, too."""
+    first, second = bench.join()
+    first.send(first.open(bench.token()), data=b"beside")
+    first.flush()
+
+    received, _ = second.recv_with_data()
+
+    assert received.flags().cloexec, "it would be inherited over exec"
+
+
+@should(
+    "bidirectional.listener-close-on-exec",
+    "POSIX.1-2024 XSH socket: SOCK_CLOEXEC; fcntl, FD_CLOEXEC",
+    needs=("listen",),
+)
+def test_listener_close_on_exec(bench: Bench) -> None:
+    """The socket that a passer listens with is close-on-exec.
+
+    A program that inherits it keeps the path busy when the passer has closed it.
+    """
+    (player,) = bench.start()
+    before = player.books.table()
+    player.with_passer(player.peer.call("listen", path=bench.path("endpoint"))["listener"])
+
+    new = sorted(player.books.table() - before)
+    if not new:
+        raise Lacking(f"what {player.name} listens with cannot be seen here")
+    inherited = [fd for fd in new if would_be_inherited(player.peer, fd)]
+    assert not inherited, f"its listener would be inherited over exec: {inherited}"
+
+
+@should(
+    "bidirectional.queue-close-on-exec",
+    "POSIX.1-2024 XSH fcntl, F_DUPFD_CLOEXEC",
+    needs=("queued",),
+)
+def test_queue_close_on_exec(bench: Bench) -> None:
+    """The duplicates that wait in a queue are close-on-exec."""
+    bench.needs_table()
+    first, second = bench.join(batch=1)
+    held = first.open(bench.token())
+    second.stop()
+    sent = fill_until_queued(first, held)
+    for _ in range(3):
+        first.send(held)
+    open_now = first.books.table() - first.books.at_the_start - {held.number}
+    queued = [fd for fd in sorted(open_now) if not is_socket(first.peer, fd)]
+
+    inherited = [fd for fd in queued if would_be_inherited(first.peer, fd)]
+    second.go_on()
+    drain(first, second, sent + 3)
+
+    if not queued:
+        raise Lacking("nothing of a queue can be seen here")
+    assert not inherited, f"what is queued would be inherited over exec: {inherited}"
 
 
 @should(

@@ -282,6 +282,30 @@ def test_two_channels(bench: Bench) -> None:
     assert over_first == [0, 2, 4], f"{told} first {over_first}, expected 0, 2, 4"
 
 
+@must("fifo.new-channel-is-empty", _ORDER, needs=("socketpair",))
+def test_new_channel_is_empty(bench: Bench) -> None:
+    """What was left in a closed channel does not come out of the next one.
+
+    The next one's ends have the numbers that were freed.
+    """
+    (peer,) = bench.start()
+    tokens = bench.tokens(4)
+    here, there = map(peer.adopt, peer.channel())
+    for held in peer.open_all(tokens[:2]):
+        here.send(held)
+    here.flush()
+    there.recv()  # who reads ahead has the other one as well, now
+    here.drop()
+    there.drop()
+
+    here, there = map(peer.adopt, peer.channel())
+    over = here.pass_to(there, peer.open(tokens[2]))
+    back = there.pass_to(here, peer.open(tokens[3]))
+
+    came = bench.order([over, back], tokens)
+    assert came == [2, 3], "what was left in a closed channel came out of a new one"
+
+
 @must("fifo.two-connections", _ORDER, needs=("listen", "accept", "connect"), over="filesystem")
 def test_two_connections(bench: Bench) -> None:
     """What waits in a connection is left alone by the next one to the same listener.

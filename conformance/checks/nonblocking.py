@@ -9,13 +9,13 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from conformance.errors import Lacking, PassFailed
-from conformance.harness.patience import NOTHING, WITHIN
+from conformance.harness.held import NEVER_OPEN
+from conformance.harness.patience import FOREVER, NOTHING, WITHIN
+from conformance.harness.queues import ENOUGH, drain, fill, fill_until_queued
 from conformance.harness.seen import cpu_seconds
 from conformance.requirement import must, should
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from conformance.harness.bench import Bench
     from conformance.harness.held import Held
     from conformance.harness.peer import Pending
@@ -23,19 +23,7 @@ if TYPE_CHECKING:
     from conformance.harness.tokens import Token
 
 _NOT_SENT = "what arrived is not the descriptor that was sent"
-_ENOUGH = 600  # descriptors; the usual channel and a queue of 50 refuse sooner
 _A_WHILE = 1.0  # seconds, long enough for its parts to be told from one another
-
-
-def _fill(sender: Player, held: Held) -> int:
-    """Send *held* again and again until it is refused; tell how often it was accepted."""
-    for accepted in range(_ENOUGH):
-        condition = sender.condition_of("send", held)
-        if condition != "ok":
-            refused = condition in {"queue-full", "would-block"}
-            assert refused, f"a full channel is told as {condition}, expected queue-full"
-            return accepted
-    return _ENOUGH
 
 
 def _full(bench: Bench, max_queued: int = 50) -> tuple[Player, Player, Token, int]:
@@ -44,15 +32,7 @@ def _full(bench: Bench, max_queued: int = 50) -> tuple[Player, Player, Token, in
     first, second = bench.join(batch=1, max_queued=max_queued)
     token = bench.token()
     second.stop()
-    return first, second, token, _fill(first, first.open(token))
-
-
-def _drain(sender: Player, receiver: Player, count: int) -> Sequence[Held]:
-    """Receive *count* while the sender empties its queue."""
-    flushing = sender.ask("flush")
-    received = receiver.recv_all(count)
-    flushing.answer()
-    return received
+    return first, second, token, fill(first, first.open(token))
 
 
 # -- receiving ------------------------------------------------------------------------------------
@@ -80,29 +60,16 @@ def test_recv_before_send(bench: Bench) -> None:
     needs=("recv_nowait",),
 )
 def test_recv_at_once(bench: Bench) -> None:
-    """What is there is received without waiting.
-
-    A system may say would-block for no reason once in a while, hence several tries.
-    """
+    """What is there is received without waiting."""
     first, second = bench.join()
     token = bench.token()
     first.send(first.open(token))
     first.flush()
 
-    tries = (_try(second) for _ in range(100))
-    received = next(filter(None, tries), None)
+    received = second.recv_at_once()
 
     assert received, "a descriptor is there, and receiving says would-block each time"
     assert token.is_written_by(received), _NOT_SENT
-
-
-def _try(receiver: Player) -> Held | None:
-    try:
-        return receiver.recv_nowait()
-    except PassFailed as failure:
-        if failure.condition != "would-block":
-            raise
-        return None
 
 
 @must("nonblocking.waiting-recv-wakes", "AnyEvent::FDpasser, t/recv_before_send.t")
@@ -127,6 +94,22 @@ def _both_wait(first: Player, second: Player) -> Pending:
     with suppress(PassFailed):
         first.recv(0.02)
     return waiting
+
+
+@should("nonblocking.recv-without-limit", "AnyEvent::FDpasser, t/recv_before_send.t")
+def test_recv_without_limit(bench: Bench) -> None:
+    """A receive that is given no time waits until something comes."""
+    first, second = bench.join()
+    token = bench.token()
+    waiting = second.ask("recv", FOREVER)
+    with suppress(PassFailed):
+        first.recv(0.1)
+
+    first.send(first.open(token))
+    first.flush()
+
+    assert _outcome(waiting) == "ok", "it did not wait"
+    assert token.is_written_by(waiting.answer()), _NOT_SENT
 
 
 @must(
@@ -217,6 +200,25 @@ def test_stopped_while_waiting(bench: Bench) -> None:
     assert token.is_written_by(waiting.answer()), _NOT_SENT
 
 
+@should("nonblocking.stops-do-not-lengthen", "AnyEvent::FDpasser, t/recv_before_send.t: on time")
+def test_stops_do_not_lengthen(bench: Bench) -> None:
+    """A receive waits no longer when its process is stopped again and again.
+
+    Who begins to wait anew after each signal waits for ever under a profiler.
+    """
+    _, second = bench.join()
+    patient = bench.patience.deadline(3 * _A_WHILE)
+
+    waiting = second.ask("recv", _A_WHILE)
+    while not waiting.has_answer and not patient.passed:
+        second.peer.pump(min(0.3 * bench.patience.scale, patient.remaining()))
+        second.stop()
+        second.go_on()
+
+    assert waiting.has_answer, "each time that it is stopped it begins to wait anew"
+    assert _outcome(waiting) == "timed-out", "receiving from an empty channel does not time out"
+
+
 # -- sending --------------------------------------------------------------------------------------
 
 
@@ -256,7 +258,7 @@ def test_send_to_a_stopped_receiver(bench: Bench) -> None:
     for number in range(400):
         first.send(opened[number % 7])
     second.go_on()
-    received = _drain(first, second, 400)
+    received = drain(first, second, 400)
 
     sent = [number % 7 for number in range(400)]
     assert bench.order(received, tokens) == sent, "not what was sent, or in another order"
@@ -271,7 +273,7 @@ def test_full_channel(bench: Bench) -> None:
     first, second, token, accepted = _full(bench)
 
     second.go_on()
-    received = _drain(first, second, accepted)
+    received = drain(first, second, accepted)
 
     assert bench.order(received, [token]) == [0] * accepted, _NOT_SENT
 
@@ -286,9 +288,9 @@ def test_refused_is_not_sent(bench: Bench) -> None:
     token = bench.token()
     other = first.open(token)
 
-    late = _fill(first, other)  # the last of them was refused, at the latest
+    late = fill(first, other)  # the last of them was refused, at the latest
     second.go_on()
-    received = _drain(first, second, accepted + late)
+    received = drain(first, second, accepted + late)
     surplus = second.condition_of("recv", 0.0)
 
     assert surplus in NOTHING, f"{surplus}: more than what was accepted, a refused one was sent"
@@ -296,6 +298,32 @@ def test_refused_is_not_sent(bench: Bench) -> None:
     for held in (other, *received[accepted:]):
         held.close()
     assert token.released(), "a descriptor that was refused is still open somewhere"
+
+
+@must(
+    "nonblocking.refused-at-once",
+    "IO::FDPass, POD, send: EAGAIN; POSIX.1-2017 XSH sendmsg, EAGAIN",
+    needs=("send_many",),
+)
+def test_refused_at_once(bench: Bench) -> None:
+    """Of several that a full channel refused none arrives.
+
+    Who has sent a part of them says so by an error of its own (sent-in-part).
+    """
+    first, second, filler, accepted = _full(bench)
+    token = bench.token()
+    three = [first.open(token) for _ in range(3)]
+
+    told = first.condition_of("send_many", three)
+    second.go_on()
+    received = drain(first, second, accepted + 3 * (told == "ok"))
+    surplus = second.condition_of("recv", 0.0)
+
+    due = {"ok", "queue-full", "would-block", "sent-in-part"}
+    assert told in due, f"a full channel is told as {told}, expected queue-full"
+    if told != "sent-in-part":
+        assert surplus in NOTHING, f"{surplus}: some of those that were refused were sent"
+        assert bench.order(received, [filler])[:accepted] == [0] * accepted, _NOT_SENT
 
 
 @must(
@@ -307,12 +335,12 @@ def test_refused_taken_over(bench: Bench) -> None:
     first, _, _, accepted = _full(bench)
     token = bench.token()
 
-    for _ in range(_ENOUGH - accepted):
+    for _ in range(ENOUGH - accepted):
         held = first.open(token)
         if first.condition_of("send", held, close=True) != "ok":
             break
     else:
-        raise Lacking(f"nothing is refused here: the channel takes {_ENOUGH} and more")
+        raise Lacking(f"nothing is refused here: the channel takes {ENOUGH} and more")
 
     assert token.is_written_by(held.again()), "what was refused is closed, or another one by now"
 
@@ -325,22 +353,14 @@ def test_queued_is_kept(bench: Bench) -> None:
     filler, token = bench.tokens(2)
     held, last = first.open(filler), first.open(token)
     second.stop()
-    before = _fill_until_queued(first, held)
+    before = fill_until_queued(first, held)
 
     first.send(last)
     last.close()
     second.go_on()
-    *_, received = _drain(first, second, before + 1)
+    *_, received = drain(first, second, before + 1)
 
     assert token.is_written_by(received), "closing the sender's own spoiled what was queued"
-
-
-def _fill_until_queued(sender: Player, held: Held) -> int:
-    for sent in range(_ENOUGH):
-        if sender.queued():
-            return sent
-        sender.send(held)
-    return _ENOUGH
 
 
 @should(
@@ -358,11 +378,102 @@ def test_flush_times_out(bench: Bench) -> None:
 
     outcome = first.condition_of("flush", 0.02)
     second.go_on()
-    received = _drain(first, second, accepted)
+    received = drain(first, second, accepted)
 
-    due = "timed-out" if accepted < _ENOUGH or queued else "ok"
+    due = "timed-out" if accepted < ENOUGH or queued else "ok"
     assert outcome == due, "flushing into a full channel does not time out"
     assert bench.order(received, [token]) == [0] * accepted, _NOT_SENT
+
+
+@should(
+    "nonblocking.flush-waits-idle",
+    "POSIX.1-2017 XSH poll: shall wait at least timeout milliseconds",
+    needs=("queued",),
+)
+def test_flush_waits_idle(bench: Bench) -> None:
+    """Waiting for room leaves the processor to others."""
+    first, second, _, accepted = _full(bench)
+    if not first.queued():
+        raise Lacking(f"nothing waits in the queue: the channel takes {accepted} and more")
+    before = cpu_seconds(first.peer)
+
+    outcome = first.condition_of("flush", _A_WHILE)
+    used = cpu_seconds(first.peer) - before
+    second.go_on()
+    drain(first, second, accepted)
+
+    assert outcome == "timed-out", "flushing into a full channel does not time out"
+    may = bench.patience.seconds(_A_WHILE)
+    assert used < may / 10, f"waiting {may:.1f} s took {used:.2f} s of processor time"
+
+
+@should(
+    "nonblocking.queue-moves-in-recv",
+    "AnyEvent::FDpasser, POD, Non-blocking: and vice versa",
+    needs=("queued",),
+)
+def test_queue_moves_in_recv(bench: Bench) -> None:
+    """What is queued goes on while its sender waits to receive.
+
+    Two that have each queued something for the other, and both receive, would else wait for ever.
+    """
+    bench.needs_table()
+    first, second = bench.join(batch=1)
+    tokens = bench.tokens(2)
+    filled = fill_until_queued(first, first.open(tokens[0]))
+    first.send(first.open(tokens[1]))
+
+    waiting = first.ask("recv")
+    received: list[Held] = []
+    with suppress(PassFailed):
+        while len(received) < filled + 1:
+            received.append(second.recv())
+    second.send(second.open(tokens[0]))
+    second.flush()
+
+    assert len(received) == filled + 1, "what is queued waits until its sender has received"
+    assert bench.order(received, tokens) == [0] * filled + [1], _NOT_SENT
+    assert tokens[0].is_written_by(waiting.answer()), _NOT_SENT
+
+
+@should(
+    "nonblocking.error-spares-the-queue",
+    "AnyEvent::FDpasser, FDpasser.pm, error: it loses them",
+    needs=("queued",),
+)
+def test_error_spares_the_queue(bench: Bench) -> None:
+    """A send that fails, as its descriptor is not open, takes nothing from the queue."""
+    bench.needs_table()
+    first, second = bench.join(batch=1)
+    filler, token = bench.tokens(2)
+    held, last = first.open(filler), first.open(token)
+    second.stop()
+    before = fill_until_queued(first, held)
+    first.send(last)
+
+    refused = _outcome(first.ask("send", fd=NEVER_OPEN))
+    second.go_on()
+    received = drain(first, second, before + 1)
+
+    assert refused != "ok", "it is said that what is not open was sent"
+    assert bench.order(received, [filler, token]) == [0] * before + [1], _NOT_SENT
+
+
+@must(
+    "nonblocking.queue-of-the-dead",
+    "AnyEvent::FDpasser, t/child_dies.t; POSIX.1-2017 XSH sendmsg, EPIPE",
+    needs=("queued",),
+)
+def test_queue_of_the_dead(bench: Bench) -> None:
+    """That nobody is left to receive what is queued is told when it is flushed."""
+    first, second, _, accepted = _full(bench)
+    if not first.queued():
+        raise Lacking(f"nothing waits in the queue: the channel takes {accepted} and more")
+
+    second.kill()
+    told = first.condition_of("flush")
+
+    assert told in {"peer-closed", "peer-reset"}, f"what was queued is lost, told as {told}"
 
 
 @should("nonblocking.busy-recv-times-out", "AnyEvent::FDpasser, t/send_before_recv.t: on time")
@@ -372,7 +483,7 @@ def test_busy_recv_times_out(bench: Bench) -> None:
 
     outcome = first.condition_of("recv", 0.02)
     second.go_on()
-    received = _drain(first, second, accepted)
+    received = drain(first, second, accepted)
 
     assert outcome == "timed-out", "receiving does not time out while there is more to send"
     assert bench.order(received, [token]) == [0] * accepted, _NOT_SENT
@@ -457,6 +568,6 @@ def test_send_on_a_blocking_channel(bench: Bench) -> None:
     passer = first.adopt(one, batch=1, max_queued=50)
 
     copy.set_nonblocking(False)
-    accepted = _fill(passer, first.open(bench.token()))
+    accepted = fill(passer, first.open(bench.token()))
 
     assert accepted, "the channel takes nothing"

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from conformance.errors import PassFailed
+from conformance.harness.queues import drain, fill_until_queued
 from conformance.requirement import must, should
 
 if TYPE_CHECKING:
@@ -69,6 +70,23 @@ def test_each_its_own(bench: Bench) -> None:
     flushing.answer()
 
     assert [held.flags().nonblocking for held in received] == pattern, "O_NONBLOCK went astray"
+
+
+@must("status.each-its-own-at-once", _FHS, needs=("flags", "send_many"))
+def test_each_its_own_at_once(bench: Bench) -> None:
+    """Of several that are sent together each keeps its own O_NONBLOCK, here and there."""
+    first, second = bench.join(batch=10)
+    pattern = [False, True, True, False, True, False]
+    modes = [["write", "nonblocking"] if set_ else ["write"] for set_ in pattern]
+    opened = [first.open(bench.token(), *mode) for mode in modes]
+
+    first.send_many(opened)
+    first.flush()
+    received = second.recv_all(len(pattern))
+
+    for held in (received, opened):
+        found = [one.flags().nonblocking for one in held]
+        assert found == pattern, "O_NONBLOCK went astray"
 
 
 @must("status.passed-back", _FHS, needs=("flags",))
@@ -139,6 +157,29 @@ def test_changed_in_flight(bench: Bench) -> None:
 
     found = [held.flags().nonblocking for held in second.recv_all(2)]
     assert found == [False, True], "O_NONBLOCK is as it was when sent, not as it is now"
+
+
+@must("status.queued", _POSIX, needs=("flags", "set_nonblocking", "queued"))
+def test_queued(bench: Bench) -> None:
+    """What waits in the queue keeps its O_NONBLOCK; its sender may still change it."""
+    bench.needs_table()
+    first, second = bench.join(batch=1)
+    modes = (["write", "nonblocking"], ["write"])
+    opened = [first.open(bench.token(), *modes[number % 2]) for number in range(4)]
+    second.stop()
+    before = fill_until_queued(first, first.open(bench.token()))
+    for held in opened:
+        first.send(held)
+
+    waiting = [held.flags().nonblocking for held in opened]
+    opened[2].set_nonblocking(False)
+    opened[3].set_nonblocking()
+    second.go_on()
+    received = drain(first, second, before + 4)[before:]
+
+    assert waiting == [True, False, True, False], "queueing has changed the O_NONBLOCK of the sent"
+    found = [held.flags().nonblocking for held in received]
+    assert found == [True, False, False, True], "O_NONBLOCK is not as it was, or not as it is now"
 
 
 @must("status.append", _POSIX, needs=("flags", "seek"))
@@ -265,6 +306,28 @@ def test_channel_untouched(bench: Bench) -> None:
         here.pass_to(there, first.open(bench.token(), *mode))
 
     assert copy.flags() == before, "passing has changed the status of the channel"
+
+
+@should(
+    "status.full-channel-untouched",
+    "AnyEvent::FDpasser, POD: passers are non-blocking",
+    needs=("flags", "socketpair", "queued"),
+)
+def test_full_channel_untouched(bench: Bench) -> None:
+    """A channel that is full leaves its O_NONBLOCK as it was."""
+    bench.needs_table()
+    first, second = bench.join()
+    one, other = first.channel()
+    copy = first.pass_to(second, one)
+    here, there = first.adopt(one, batch=1), second.adopt(first.pass_to(second, other))
+    before = copy.flags()
+
+    filled = fill_until_queued(here, first.open(bench.token()))
+    when_full = copy.flags()
+    drain(here, there, filled)
+
+    assert when_full == before, "queueing has changed the status of the channel"
+    assert copy.flags() == before, "emptying the queue has changed the status of the channel"
 
 
 @should("status.kinds", _POSIX, needs=("flags",))

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 __tracebackhide__ = hidden
 
+NEVER_OPEN = 3000
+"""A number that no peer has open: they open few, and the lowest that are free."""
+
 _AUDIT = 0.5  # seconds for what a peer closes a moment later, in another thread for example
 
 

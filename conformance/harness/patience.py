@@ -10,6 +10,9 @@ WAIT = 5.0
 WITHIN = 4.0
 """Seconds a peer is asked to wait at most: less, so that it can say so before it is given up."""
 
+FOREVER = float("inf")
+"""What a peer is asked that it is to wait without a limit; the harness gives it up as ever."""
+
 CHECK = 30.0
 """Seconds for a check as a whole; times the scale."""
 

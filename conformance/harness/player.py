@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import PassFailed, hidden
 from .held import Held
-from .patience import WITHIN
+from .patience import FOREVER, WITHIN
 from .spawn import FIRST_GIVEN
 
 if TYPE_CHECKING:
@@ -40,7 +40,8 @@ class Player:
     """What a check does with one peer and one passer.
 
     Timeouts are in seconds and grow with the timeout scale. Without one, a call waits for almost
-    as long as the harness waits for the peer. What the peer reports as failed raises PassFailed.
+    as long as the harness waits for the peer; with FOREVER the request names none. What the peer
+    reports as failed raises PassFailed.
     """
 
     def __init__(
@@ -74,7 +75,7 @@ class Player:
         """Send a request about this passer; the answer can be waited for later."""
         if op in _MAKING and "dialect" in self._options:
             fields["dialect"] = self._options["dialect"]
-        if op in _WAITING:
+        if op in _WAITING and timeout != FOREVER:
             fields["timeout"] = self.peer.patience.seconds(WITHIN if timeout is None else timeout)
         of_whom = None if "listener" in fields else self.passer or None
         return self.peer.ask(op, self.books.value_of, passer=of_whom, **fields)
@@ -114,6 +115,19 @@ class Player:
     def recv_nowait(self) -> Held:
         """Receive one descriptor if it is there."""
         return _one(self.ask("recv_nowait").answer())
+
+    def recv_at_once(self) -> Held | None:
+        """Receive one that is there; None if each of many tries says would-block.
+
+        A system may say so for no reason once in a while.
+        """
+        for _ in range(100):
+            try:
+                return self.recv_nowait()
+            except PassFailed as failure:
+                if failure.condition != "would-block":
+                    raise
+        return None
 
     def recv_many(self, timeout: float | None = None) -> list[Held]:
         """Receive all that is there, at least one."""

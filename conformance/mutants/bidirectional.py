@@ -11,6 +11,9 @@ import fdpass
 from conformance.peers.reference import ReferencePeer
 
 from .keepers import (
+    BequeathsAtOnce,
+    BequeathsItsListener,
+    BequeathsWithData,
     ClosesWhatItSends,
     KeepsATenth,
     KeepsItsEnd,
@@ -18,6 +21,7 @@ from .keepers import (
     LeavesItsEndsToAll,
 )
 from .mutant import HASTY, Mutant
+from .queuers import BequeathsItsQueue
 from .spoilers import Reopens, Spoiler
 from .strays import ForgetsAtAnError, GivesTheRoot, KnowsOneDevice, ShiftsTheBytes, TextMode
 
@@ -396,5 +400,29 @@ MUTANTS = (
         because="its end would be inherited over exec",
         peer=LeavesItsEndsToAll,
         transport="filesystem",
+    ),
+    Mutant(
+        "BequeathsAtOnce",
+        "bidirectional.close-on-exec-at-once",
+        because="it would be inherited over exec",
+        peer=BequeathsAtOnce,
+    ),
+    Mutant(
+        "BequeathsWithData",
+        "bidirectional.close-on-exec-data",
+        because="it would be inherited over exec",
+        peer=BequeathsWithData,
+    ),
+    Mutant(
+        "BequeathsItsListener",
+        "bidirectional.listener-close-on-exec",
+        because="its listener would be inherited over exec",
+        peer=BequeathsItsListener,
+    ),
+    Mutant(
+        "BequeathsItsQueue",
+        "bidirectional.queue-close-on-exec",
+        because="what is queued would be inherited over exec",
+        peer=BequeathsItsQueue,
     ),
 )

@@ -99,3 +99,27 @@ class LosesOneLate(ReferencePeer):
         if self._received == 1201:
             os.close(self.passer(request).recv(request["timeout"]))
         return super().op_recv(request)
+
+
+class KeepsByNumber(ReferencePeer):
+    """Keeps what came for a channel by the number of its end, and gives it to the next one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._left: dict[int, list[int]] = {}
+
+    def op_drop(self, request: Request) -> object:
+        """Close it, and keep what it had received."""
+        passer = self.passer(request)
+        if isinstance(passer, fdpass.Passer):
+            left = self._left.setdefault(passer.fileno(), [])
+            with suppress(OSError, EOFError):
+                while True:
+                    left.append(passer.recv_nowait())
+        return super().op_drop(request)
+
+    def op_recv(self, request: Request) -> object:
+        """Receive, what is left first."""
+        if left := self._left.get(self.passer(request).fileno()):
+            return {"fd": left.pop(0)}
+        return super().op_recv(request)

@@ -6,7 +6,14 @@ import os
 
 from conformance.peers.reference import ReferencePeer
 
-from .crossers import GivesTwentyFour, LosesOneLate, OneConnection, OneInbox, OneQueue
+from .crossers import (
+    GivesTwentyFour,
+    KeepsByNumber,
+    LosesOneLate,
+    OneConnection,
+    OneInbox,
+    OneQueue,
+)
 from .mutant import HASTY, Mutant
 from .naive import FirstControlMessage
 from .spoilers import Reopens
@@ -239,5 +246,11 @@ MUTANTS = (
         "fifo.two-queues",
         because="over the second channel: number 1 to arrive is none of those sent",
         peer=OneQueue,
+    ),
+    Mutant(
+        "KeepsByNumber",
+        "fifo.new-channel-is-empty",
+        because="what was left in a closed channel came out",
+        peer=KeepsByNumber,
     ),
 )

@@ -104,3 +104,36 @@ class LeavesItsEndsToAll(ReferencePeer):
         if isinstance(thing, fdpass.Passer):
             os.set_inheritable(thing.fileno(), True)
         return super()._name(prefix, thing)
+
+
+class BequeathsAtOnce(ReferencePeer):
+    """Leaves what it receives without waiting to every program that is started."""
+
+    def op_recv_nowait(self, request: Request) -> object:
+        """Receive it, inheritable."""
+        return _inheritable(super().op_recv_nowait(request))
+
+
+class BequeathsWithData(ReferencePeer):
+    """Leaves what it receives with data to every program that is started."""
+
+    def op_recv_with_data(self, request: Request) -> object:
+        """Receive it, inheritable."""
+        return _inheritable(super().op_recv_with_data(request))
+
+
+class BequeathsItsListener(ReferencePeer):
+    """Leaves the socket it listens with to every program that is started."""
+
+    def op_listen(self, request: Request) -> object:
+        """Listen, inheritably."""
+        answer = super().op_listen(request)
+        assert isinstance(answer, dict)
+        os.set_inheritable(self._named(answer["listener"]).fileno(), True)
+        return answer
+
+
+def _inheritable(answer: object) -> object:
+    assert isinstance(answer, dict)
+    os.set_inheritable(answer["fd"], True)
+    return answer

@@ -12,9 +12,18 @@ from conformance.peers.reference import ReferencePeer
 
 from .keepers import ClosesWhatItRefuses
 from .mutant import HASTY, Mutant
+from .queuers import (
+    DropsOneAtAnError,
+    FlushesToNobody,
+    SendsAPart,
+    SendsNothingMeanwhile,
+    SpinsForRoom,
+)
 from .waiters import (
+    BeginsAnew,
     FlushesForever,
     Impatient,
+    NeverWithoutATime,
     QueuesNumbers,
     SendsFirst,
     Spins,
@@ -322,5 +331,49 @@ MUTANTS = (
         "nonblocking.refused-taken-over",
         because="what was refused is closed",
         peer=ClosesWhatItRefuses,
+    ),
+    Mutant(
+        "NeverWithoutATime",
+        "nonblocking.recv-without-limit",
+        because="it did not wait",
+        peer=NeverWithoutATime,
+    ),
+    Mutant(
+        "BeginsAnew",
+        "nonblocking.stops-do-not-lengthen",
+        because="it begins to wait anew",
+        peer=BeginsAnew,
+    ),
+    Mutant(
+        "SpinsForRoom",
+        "nonblocking.flush-waits-idle",
+        because="s of processor time",
+        peer=SpinsForRoom,
+    ),
+    Mutant(
+        "SendsNothingMeanwhile",
+        "nonblocking.queue-moves-in-recv",
+        because="waits until its sender has received",
+        peer=SendsNothingMeanwhile,
+        timeout_scale=HASTY,
+    ),
+    Mutant(
+        "DropsOneAtAnError",
+        "nonblocking.error-spares-the-queue",
+        because="recv: timed-out",
+        peer=DropsOneAtAnError,
+        timeout_scale=HASTY,
+    ),
+    Mutant(
+        "FlushesToNobody",
+        "nonblocking.queue-of-the-dead",
+        because="told as ok",
+        peer=FlushesToNobody,
+    ),
+    Mutant(
+        "SendsAPart",
+        "nonblocking.refused-at-once",
+        because="some of those that were refused were sent",
+        peer=SendsAPart,
     ),
 )

@@ -9,6 +9,12 @@ import stat
 from conformance.peers.reference import ReferencePeer
 
 from .mutant import Mutant
+from .queuers import (
+    AllLikeTheFirstOfThem,
+    RestoresWhatItQueued,
+    SetsWhatItQueues,
+    TurnsAFullChannel,
+)
 from .spoilers import Reopens, Spoiler
 
 TYPE_CHECKING = False
@@ -273,5 +279,29 @@ MUTANTS = (
     ),
     Mutant(
         "ClearsFiles", "status.kinds", because="O_NONBLOCK was lost on the way", peer=ClearsFiles
+    ),
+    Mutant(
+        "SetsWhatItQueues",
+        "status.queued",
+        because="queueing has changed the O_NONBLOCK of the sent",
+        peer=SetsWhatItQueues,
+    ),
+    Mutant(
+        "RestoresWhatItQueued",
+        "status.queued",
+        because="or not as it is now",
+        peer=RestoresWhatItQueued,
+    ),
+    Mutant(
+        "TurnsAFullChannel",
+        "status.full-channel-untouched",
+        because="queueing has changed the status of the channel",
+        peer=TurnsAFullChannel,
+    ),
+    Mutant(
+        "AllLikeTheFirstOfThem",
+        "status.each-its-own-at-once",
+        because="O_NONBLOCK went astray",
+        peer=AllLikeTheFirstOfThem,
     ),
 )

@@ -155,3 +155,35 @@ class KnowsAThousand(ReferencePeer):
         if self.passer(request).fileno() >= 1024:
             raise OSError(errno.EINVAL, "no bit in the set")
         return super().op_recv(request)
+
+
+class NeverWithoutATime(ReferencePeer):
+    """Takes a receive that is given no time for one that is not to wait."""
+
+    def op_recv(self, request: Request) -> object:
+        """Receive, with a time or at once."""
+        if "timeout" in request:
+            return super().op_recv(request)
+        return super().op_recv_nowait(request)
+
+
+class BeginsAnew(ReferencePeer):
+    """Begins to wait anew when its process was stopped and goes on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._stops = 0
+        signal.signal(signal.SIGCONT, self._count)
+
+    def _count(self, *_: object) -> None:
+        self._stops += 1
+
+    def op_recv(self, request: Request) -> object:
+        """Receive, and wait the whole time after each stop."""
+        while True:
+            before = self._stops
+            try:
+                return super().op_recv(request)
+            except TimeoutError:
+                if self._stops == before:
+                    raise

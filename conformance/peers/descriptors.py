@@ -93,6 +93,8 @@ class Descriptors:
             return "would-block"
         if isinstance(error, TimeoutError):
             return "timed-out"
+        if isinstance(error, BrokenPipeError | ConnectionResetError):
+            return "peer-reset"
         return "os" if isinstance(error, OSError) else None
 
     def operations(self) -> list[str]:

@@ -1,0 +1,43 @@
+"""Channels that are full, and what waits behind them: filled and emptied."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..errors import hidden
+
+if TYPE_CHECKING:
+    from .held import Held
+    from .player import Player
+
+__tracebackhide__ = hidden
+
+ENOUGH = 600  # descriptors; the usual channel and a queue of 50 refuse sooner
+
+
+def fill(sender: Player, held: Held) -> int:
+    """Send *held* again and again until it is refused; tell how often it was accepted."""
+    for accepted in range(ENOUGH):
+        condition = sender.condition_of("send", held)
+        if condition != "ok":
+            refused = condition in {"queue-full", "would-block"}
+            assert refused, f"a full channel is told as {condition}, expected queue-full"
+            return accepted
+    return ENOUGH
+
+
+def fill_until_queued(sender: Player, held: Held) -> int:
+    """Send *held* until one waits in the queue, or the channel has taken enough; tell how often."""
+    for sent in range(ENOUGH):
+        if sender.queued():
+            return sent
+        sender.send(held)
+    return ENOUGH
+
+
+def drain(sender: Player, receiver: Player, count: int) -> list[Held]:
+    """Receive *count* while the sender empties its queue."""
+    flushing = sender.ask("flush")
+    received = receiver.recv_all(count)
+    flushing.answer()
+    return received
