@@ -54,6 +54,12 @@ With a baseline: 0 all is as it lists, 1 it is not; the others as above
 @click.version_option(__version__, prog_name="conformance")
 def cli() -> None:
     """Try what descriptor passing promises: on this system, or with a passer of your own."""
+    if sys.flags.optimize > 1:
+        raise click.UsageError("python -OO leaves out what the requirements say; use -O or none")
+    try:
+        os.getcwd()
+    except OSError as error:
+        raise click.UsageError(f"the current directory is gone ({error.strerror})") from None
 
 
 def _peer(_: click.Context, __: click.Parameter, value: str | None) -> str:

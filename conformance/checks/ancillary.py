@@ -595,20 +595,28 @@ def test_cloexec(s: Script) -> None:
 
     s.expect(flag, True, "the descriptor that came is not close-on-exec")
     s.expect(at_the_sender, False, "the sender's descriptor has become close-on-exec")
+    with s.child():
+        inherited = s.cloexec(came.fd())
+        s.expect(inherited, True, "a child has it, and it is not close-on-exec there")
 
 
 @should("ancillary.cloexec-on-each", _CLOEXEC, subject="platform", endangers=("table",))
 def test_cloexec_on_each(s: Script) -> None:
-    """MSG_CMSG_CLOEXEC makes every descriptor of a message close-on-exec."""
+    """MSG_CMSG_CLOEXEC makes every descriptor of a message close-on-exec.
+
+    Those whose numbers are high, too: the flags of a table stand in words of 64 bits.
+    """
     a, b = s.socketpair()
     null = s.null()
-    s.send(a, b"x", [null, null, null])
+    for _ in range(2):
+        s.send(a, b"x", [null, null, null])
 
-    came = s.recv(b, 1, flags=("CMSG_CLOEXEC",))
-    first = s.cloexec(came.fd(0))
-    second = s.cloexec(came.fd(1))
-    third = s.cloexec(came.fd(2))
+        came = s.recv(b, 1, flags=("CMSG_CLOEXEC",))
+        first = s.cloexec(came.fd(0))
+        second = s.cloexec(came.fd(1))
+        third = s.cloexec(came.fd(2))
 
-    s.expect(first, True, "the first one is not close-on-exec")
-    s.expect(second, True, "the second one is not close-on-exec")
-    s.expect(third, True, "the last one is not close-on-exec")
+        s.expect(first, True, "the first one is not close-on-exec")
+        s.expect(second, True, "the second one is not close-on-exec")
+        s.expect(third, True, "the last one is not close-on-exec")
+        s.files(70)  # so that what comes next has numbers of more than 64

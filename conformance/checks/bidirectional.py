@@ -311,10 +311,12 @@ def test_close_on_exec(bench: Bench) -> None:
     """
     first, second = bench.join()
 
-    opened = first.open(bench.token())
-    for number in range(20):  # now and then is not enough
-        received = first.pass_to(second, opened)
-        assert received.flags().cloexec, f"number {number} of 20 would be inherited over exec"
+    for sender, receiver in ((first, second), (second, first)):
+        opened = sender.open(bench.token())
+        for number in range(20):  # now and then is not enough
+            received = sender.pass_to(receiver, opened)
+            told = f"number {number} of 20 that {receiver} received would be inherited over exec"
+            assert received.flags().cloexec, told
 
 
 @should(
@@ -332,6 +334,31 @@ def test_close_on_exec_all(bench: Bench) -> None:
     received = second.recv_all(4)
 
     assert [held.flags().cloexec for held in received] == [True] * 4, "some would be inherited"
+
+
+@should(
+    "bidirectional.close-on-exec-in-time",
+    "POSIX.1-2024 XSH recvmsg, MSG_CMSG_CLOEXEC",
+    needs=("flags",),
+)
+def test_close_on_exec_in_time(bench: Bench) -> None:
+    """It is close-on-exec if it was waited for, and if its sender is gone."""
+    first, second = bench.join()
+    opened = first.open_all(bench.tokens(2))
+    waiting = second.ask("recv")
+    with suppress(PassFailed):
+        first.recv(0.02)
+
+    first.send(opened[0])
+    first.flush()
+    awaited = waiting.answer()
+    first.send(opened[1])
+    first.flush()
+    first.drop()
+    last = second.recv()
+
+    assert awaited.flags().cloexec, "what was waited for would be inherited over exec"
+    assert last.flags().cloexec, "what came of a sender that is gone would be inherited over exec"
 
 
 @should(

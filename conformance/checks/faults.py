@@ -437,7 +437,17 @@ def test_half_closed(s: Script) -> None:
 @must("faults.end-comes-last", _ORDERLY, subject="platform", endangers=("fifo",))
 def test_end_comes_last(s: Script) -> None:
     """The end of a stream is seen after all descriptors that were sent before it."""
-    a, b = s.socketpair()
+    _end_comes_last(s, "stream")
+
+
+@must("faults.end-of-records-last", _ORDERLY, subject="platform", endangers=("fifo",))
+def test_end_of_records_last(s: Script) -> None:
+    """The end of a SOCK_SEQPACKET is seen after all records with descriptors."""
+    _end_comes_last(s, "seqpacket")
+
+
+def _end_comes_last(s: Script, kind: str) -> None:
+    a, b = s.socketpair(kind)
     read_end, write_end = s.pipe()
     s.send(a, b"x", [read_end])
     s.send(a, b"y", [write_end])
@@ -449,8 +459,8 @@ def test_end_comes_last(s: Script) -> None:
 
     s.expect(first.fds, 1, "the first descriptor was lost")
     s.expect(second.fds, 1, "the second descriptor was lost")
-    s.expect(end.count, 0, "the end of the stream is not seen")
-    s.expect(end.fds, 0, "a descriptor came with the end of the stream")
+    s.expect(end.count, 0, "the end is not seen")
+    s.expect(end.fds, 0, "a descriptor came with the end")
 
 
 @should("faults.closed-with-unread", _AWAITING, subject="platform", endangers=("fifo", "table"))

@@ -282,6 +282,26 @@ def test_two_channels(bench: Bench) -> None:
     assert over_first == [0, 2, 4], f"{told} first {over_first}, expected 0, 2, 4"
 
 
+@should("fifo.forty-channels", _ORDER, needs=("socketpair",))
+def test_forty_channels(bench: Bench) -> None:
+    """Forty channels at a time each bring their own.
+
+    All ends are of one process, and what waits in them is received the other way round.
+    """
+    bench.needs_table(256)
+    (peer,) = bench.start()
+    tokens = bench.tokens(40)
+    ends = [[peer.adopt(end) for end in peer.channel()] for _ in tokens]
+    for (sender, _), token in zip(ends, tokens, strict=True):
+        sender.send(sender.open(token), close=True)
+        sender.flush()
+
+    received = [receiver.recv() for _, receiver in reversed(ends)]
+
+    came = bench.order(received, tokens)
+    assert came == list(reversed(range(40))), "a channel brought what was sent over another one"
+
+
 @must("fifo.new-channel-is-empty", _ORDER, needs=("socketpair",))
 def test_new_channel_is_empty(bench: Bench) -> None:
     """What was left in a closed channel does not come out of the next one.

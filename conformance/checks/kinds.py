@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _ANY = "FreeBSD unix(4): any valid descriptor may be sent in a message"
 _SHARED = "POSIX.1-2017 XBD 3.258, Open File Description: its status is of all its descriptors"
 _BOUND = "POSIX.1-2017 XSH bind, listen: done to a socket, by whichever descriptor of it"
+_NAMED = "POSIX.1-2017 XSH getsockname; XSH 2.10.16, SO_ACCEPTCONN: both are of the socket"
 _COUNTER = "eventfd(2): who inherits or duplicates it has the same counter"
 _MEMFD = "memfd_create(2): shared by passing the descriptor over a Unix socket"
 _QUEUE = "epoll(7): the interest list is of the open file description"
@@ -280,6 +281,31 @@ def test_listener(s: Script) -> None:
 
     s.expect(one.data, b"1", "the connection that waited was not the first to be accepted")
     s.expect(other.data, b"2", "the listener that came accepts other connections")
+
+
+@should("kinds.known-listener", _NAMED, subject="platform", endangers=("passers",))
+def test_known_listener(s: Script) -> None:
+    """A listening socket that comes is told by its name, and as listening.
+
+    Daemons that are started with several find out which is which by that (sd_is_socket).
+    """
+    listener = s.socket()
+    path = s.path()
+    s.bind(listener, path)
+    s.listen(listener, 1)
+    plain = s.socket()
+
+    came = _pass(s, listener)
+    name = s.name_of(came)
+    listens = s.getsockopt(came, "ACCEPTCONN")
+    other = _pass(s, plain)
+    no_name = s.name_of(other)
+    does_not = s.getsockopt(other, "ACCEPTCONN")
+
+    s.expect(name, path, "the listener that came has another name")
+    s.expect(listens, True, "the listener that came is none")
+    s.expect(no_name, "", "a socket without a name has got one")
+    s.expect(does_not, False, "a socket that does not listen is told as a listener")
 
 
 @should("kinds.shared-memory", _MEMORY, subject="platform", endangers=("bidirectional",))

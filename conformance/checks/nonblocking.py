@@ -379,7 +379,9 @@ def test_flush_times_out(bench: Bench) -> None:
     outcome = first.condition_of("flush", 0.02)
     second.go_on()
     received = drain(first, second, accepted)
+    surplus = second.condition_of("recv", 0.0)
 
+    assert surplus in NOTHING, f"{surplus}: more came than was sent, after a flush in vain"
     due = "timed-out" if accepted < ENOUGH or queued else "ok"
     assert outcome == due, "flushing into a full channel does not time out"
     assert bench.order(received, [token]) == [0] * accepted, _NOT_SENT
@@ -405,6 +407,32 @@ def test_flush_waits_idle(bench: Bench) -> None:
     assert outcome == "timed-out", "flushing into a full channel does not time out"
     may = bench.patience.seconds(_A_WHILE)
     assert used < may / 10, f"waiting {may:.1f} s took {used:.2f} s of processor time"
+
+
+@should(
+    "nonblocking.waiting-flush-wakes",
+    "AnyEvent::FDpasser, POD, Non-blocking: and vice versa",
+    needs=("queued",),
+)
+def test_waiting_flush_wakes(bench: Bench) -> None:
+    """Who waits for room goes on as soon as there is some, and not a while later.
+
+    Six times one after the other, since a little late is seldom told from a slow machine.
+    """
+    bench.needs_table()
+    first, second = bench.join(batch=1)
+    held = first.open(bench.token())
+    late = bench.patience.deadline(WITHIN)
+    for _ in range(6):
+        second.stop()
+        sent = fill_until_queued(first, held)
+        flushing = first.ask("flush")
+        second.go_on()
+        for received in second.recv_all(sent):
+            received.close()
+        flushing.answer()
+
+    assert not late.passed, "it was not woken by the room, and looked again later"
 
 
 @should(

@@ -21,12 +21,12 @@ _STATUS = ("socketpair", "flags", "set_nonblocking")
 _NOT_SENT = "what arrived is not the descriptor that was sent"
 
 
-def _joined_over(first: Player, second: Player) -> tuple[Player, Player]:
+def _joined_over(first: Player, second: Player, **options: object) -> tuple[Player, Player]:
     """Pass one end of a new pair; give the passers of both ends, the first peer's first."""
     near, far = first.channel()
-    inner = second.adopt(first.pass_to(second, far))
+    inner = second.adopt(first.pass_to(second, far), **options)
     far.close()
-    return first.adopt(near), inner
+    return first.adopt(near, **options), inner
 
 
 @must("passers.basic", _SEED, needs=_PAIR)
@@ -54,6 +54,39 @@ def test_both_directions(bench: Bench) -> None:
     assert there.is_written_by(ours.pass_to(theirs, first.open(there))), f"there: {_NOT_SENT}"
     assert back.is_written_by(theirs.pass_to(ours, second.open(back))), f"back: {_NOT_SENT}"
     assert beside.is_written_by(first.pass_to(second, first.open(beside))), f"beside: {_NOT_SENT}"
+
+
+@must("passers.several-at-once", _POD, needs=(*_PAIR, "flags", "send_many"))
+def test_several_at_once(bench: Bench) -> None:
+    """Over a passed end several at once come in order, each with its own O_NONBLOCK."""
+    first, second = bench.join()
+    ours, theirs = _joined_over(first, second, batch=4)
+    for sender, receiver in ((ours, theirs), (theirs, ours)):
+        tokens = bench.tokens(4)
+        modes = [["write", "nonblocking"], ["write"]] * 2
+        opened = [sender.open(token, *mode) for token, mode in zip(tokens, modes, strict=True)]
+
+        sender.send_many(opened)
+        sender.flush()
+        received = receiver.recv_all(4)
+
+        came = bench.order(received, tokens)
+        assert came == [0, 1, 2, 3], f"over a passed end came {came}, expected 0, 1, 2, 3"
+        kept = [held.flags().nonblocking for held in received]
+        assert kept == [True, False] * 2, "O_NONBLOCK has changed over a passed end"
+
+
+@should("passers.close-on-exec", _POD, needs=(*_PAIR, "flags"))
+def test_close_on_exec(bench: Bench) -> None:
+    """What is received over a passed end is close-on-exec, as over any other."""
+    first, second = bench.join()
+    ours, theirs = _joined_over(first, second)
+
+    there = ours.pass_to(theirs, ours.open(bench.token()))
+    back = theirs.pass_to(ours, theirs.open(bench.token()))
+
+    assert there.flags().cloexec, "what came over a passed end would be inherited over exec"
+    assert back.flags().cloexec, "what came from a passed end would be inherited over exec"
 
 
 @must("passers.order", _POD, needs=_PAIR)

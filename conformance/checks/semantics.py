@@ -191,6 +191,20 @@ def test_shared_nonblock(s: Script) -> None:
     s.expect(blocking, False, "O_NONBLOCK of a socket was set on the way")
 
 
+@must("semantics.nonblock-in-datagrams", _FLAGS, subject="platform", endangers=("status",))
+def test_nonblock_in_datagrams(s: Script) -> None:
+    """O_NONBLOCK is kept in datagrams, too, of each descriptor of a message."""
+    a, b = s.socketpair("dgram")
+    read_end, write_end = s.pipe()
+    s.set_nonblocking(write_end)
+    s.send(a, b"x", [read_end, write_end, read_end])
+
+    came = s.recv(b, 1)
+    for which, due in enumerate((False, True, False)):
+        told = s.nonblocking(came.fd(which))
+        s.expect(told, due, "O_NONBLOCK has changed on the way")
+
+
 @should("semantics.number-zero", _DUP, subject="platform", endangers=("table", "bidirectional"))
 def test_number_zero(s: Script) -> None:
     """A descriptor is sent as well as number 0, and comes as well as number 0.
@@ -594,6 +608,29 @@ def test_readable_by_select(s: Script) -> None:
         s.expect(came.fds, 1, "the message came without its descriptor")
 
 
+@must("semantics.nonblock-works", _FLAGS, subject="platform", endangers=("status", "nonblocking"))
+def test_nonblock_works(s: Script) -> None:
+    """A received descriptor whose O_NONBLOCK is set does not wait.
+
+    That the flag is there is not all: who reads from an empty pipe, or writes to a full one, is
+    told so at once.
+    """
+    a, b = s.socketpair()
+    read_end, write_end = s.pipe()
+    s.set_nonblocking(read_end)
+    s.set_nonblocking(write_end)
+    s.send(a, b"x", [read_end, write_end])
+
+    came = s.recv(b, 1)
+    nothing = s.read(came.fd(0), 10)
+    last = s.write(came.fd(1), b"x" * 65536)
+    with s.repeat(20):
+        last = s.write(came.fd(1), b"x" * 65536)
+
+    s.expect(nothing.errno, "EAGAIN", "to read from an empty pipe did not fail")
+    s.expect(last.errno, "EAGAIN", "to write to a full pipe did not fail")
+
+
 @should("semantics.readable-by-queue", _EPOLL, subject="platform", endangers=("nonblocking",))
 def test_readable_by_queue(s: Script) -> None:
     """A message with a descriptor is told of by an event queue (epoll), as by poll.
@@ -640,15 +677,19 @@ def test_append_kept(s: Script) -> None:
     """
     a, b = s.socketpair()
     log = s.file(b"old ", "append")
-    s.send(a, b"x", [log])
+    s.send(a, b"x", [log, log, log])
 
     came = s.recv(b, 1)
     appending = s.appending(came.fd())
+    second = s.appending(came.fd(1))
+    third = s.appending(came.fd(2))
     s.write(came.fd(), b"new")
     s.seek(log, 0)
     content = s.read(log, 20)
 
     s.expect(appending, True, "O_APPEND was lost on the way")
+    s.expect(second, True, "O_APPEND of the second one was lost on the way")
+    s.expect(third, True, "O_APPEND of the last one was lost on the way")
     s.expect(content.data, b"old new", "what was written did not go to the end")
 
 

@@ -5,6 +5,7 @@ The flags belong to the open file description, which all copies of a descriptor 
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from conformance.errors import PassFailed
@@ -87,6 +88,23 @@ def test_each_its_own_at_once(bench: Bench) -> None:
     for held in (received, opened):
         found = [one.flags().nonblocking for one in held]
         assert found == pattern, "O_NONBLOCK went astray"
+
+
+@must("status.awaited", _FHS, needs=("flags",))
+def test_awaited(bench: Bench) -> None:
+    """O_NONBLOCK is kept of what a receiver was waiting for when it was sent."""
+    first, second = bench.join()
+    for mode in (["write", "nonblocking"], ["write"]):
+        held = first.open(bench.token(), *mode)
+        waiting = second.ask("recv")
+        with suppress(PassFailed):
+            first.recv(0.02)
+
+        first.send(held)
+        first.flush()
+
+        kept = waiting.answer().flags().nonblocking
+        assert kept == ("nonblocking" in mode), "waiting for it has changed its O_NONBLOCK"
 
 
 @must("status.passed-back", _FHS, needs=("flags",))

@@ -79,6 +79,21 @@ def test_waits(bench: Bench) -> None:
     assert not (wrong := series.wrong()), wrong
 
 
+@should("table.close-on-exec", _DUP, needs=(*_TABLE, "flags"), each_survival=True)
+def test_close_on_exec(bench: Bench) -> None:
+    """What has waited for a slot is close-on-exec, and so is what comes after it."""
+    first, second = bench.join(batch=1)
+    series = Series(bench, first)
+    _starve(series, second)
+
+    second.free()
+    series.send(1)
+    series.receive(second)
+
+    kept = [held.flags().cloexec for held in series.last(2)]
+    assert kept == [True, True], "it would be inherited over exec"
+
+
 @must("table.next-is-not-skipped", _DESYNCHRONISED, needs=_TABLE, each_survival=True)
 def test_next_is_not_skipped(bench: Bench) -> None:
     """After a full table the one that waited comes, and not the next in its place."""
@@ -301,7 +316,7 @@ def test_loss_is_not_silent(bench: Bench) -> None:
 @should(
     "table.high-numbers",
     "POSIX.1-2017 XSH select: fd less than FD_SETSIZE",
-    needs=(*_TABLE, "socketpair"),
+    needs=(*_TABLE, "socketpair", "flags"),
     over="inherited",
 )
 def test_high_numbers(bench: Bench) -> None:
@@ -327,6 +342,10 @@ def test_high_numbers(bench: Bench) -> None:
         assert outcome == "timed-out", f"waiting at a channel of a high number: {outcome}"
         received = sender.pass_to(receiver, sender.open(token))
         assert token.is_written_by(received), "what arrived is not the descriptor that was sent"
+        received = sender.pass_to(receiver, sender.open(token, "write", "nonblocking"))
+        kept = received.flags()
+        assert kept.nonblocking, "O_NONBLOCK was lost on the way to a high number"
+        assert kept.cloexec, f"number {received.number} would be inherited over exec"
 
 
 # -- the sender's table ---------------------------------------------------------------------------

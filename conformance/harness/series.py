@@ -62,6 +62,10 @@ class Series:
         """How many have arrived."""
         return len(self._arrived)
 
+    def last(self, count: int) -> list[Held]:
+        """Give the last that have arrived; they are open if nobody has closed them."""
+        return self._arrived[-count:]
+
     # -- sending ------------------------------------------------------------------------------
 
     def send(self, count: int = 1) -> None:

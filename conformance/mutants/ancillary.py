@@ -40,4 +40,6 @@ MUTANTS = (
     _on("leaks-received", "peek-leaves-no-more", "more is open than was told of"),
     _on("forgets-cloexec", "cloexec", "the descriptor that came is not close-on-exec"),
     _on("cloexec-first-only", "cloexec-on-each", "the second one is not close-on-exec"),
+    _on("cloexec-low-only", "cloexec-on-each", "the first one is not close-on-exec"),
+    _on("fork-clears-cloexec", "cloexec", "it is not close-on-exec there"),
 )

@@ -11,6 +11,7 @@ import fdpass
 from conformance.peers.reference import ReferencePeer
 
 from .keepers import (
+    BequeathsAfterASend,
     BequeathsAtOnce,
     BequeathsItsListener,
     BequeathsWithData,
@@ -24,6 +25,7 @@ from .mutant import HASTY, Mutant
 from .queuers import BequeathsItsQueue
 from .spoilers import Reopens, Spoiler
 from .strays import ForgetsAtAnError, GivesTheRoot, KnowsOneDevice, ShiftsTheBytes, TextMode
+from .waiters import BequeathsTheAwaited
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -424,5 +426,17 @@ MUTANTS = (
         "bidirectional.queue-close-on-exec",
         because="what is queued would be inherited over exec",
         peer=BequeathsItsQueue,
+    ),
+    Mutant(
+        "BequeathsTheAwaited",
+        "bidirectional.close-on-exec-in-time",
+        because="what was waited for would be inherited",
+        peer=BequeathsTheAwaited,
+    ),
+    Mutant(
+        "BequeathsAfterASend",
+        "bidirectional.close-on-exec",
+        because="that peer A received would be inherited",
+        peer=BequeathsAfterASend,
     ),
 )

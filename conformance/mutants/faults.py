@@ -47,6 +47,7 @@ MUTANTS = (
     _on("claims-refused", "shut-down-for-writing", "although the socket is shut down"),
     _on("drops-replies", "half-closed", "the answer came without its descriptor"),
     _on("drops-at-close", "end-comes-last", "the first descriptor was lost"),
+    _on("drops-at-close", "end-of-records-last", "the first descriptor was lost"),
     _on("drops-at-close", "closed-with-unread", "sent before it closed was lost"),
     _on("leaks-sent", "killed-receiver", "what nobody can receive is still open"),
     _on("drops-at-close", "killed-sender", "a descriptor is to be used that did not come"),

@@ -253,4 +253,10 @@ MUTANTS = (
         because="what was left in a closed channel came out",
         peer=KeepsByNumber,
     ),
+    Mutant(
+        "OneInbox",
+        "fifo.forty-channels",
+        because="what was sent over another one",
+        peer=OneInbox,
+    ),
 )

@@ -137,3 +137,21 @@ def _inheritable(answer: object) -> object:
     assert isinstance(answer, dict)
     os.set_inheritable(answer["fd"], True)
     return answer
+
+
+class BequeathsAfterASend(ReferencePeer):
+    """Leaves what it receives to every program that is started, once it has sent something."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._has_sent = False
+
+    def op_send(self, request: Request) -> object:
+        """Send it."""
+        self._has_sent = True
+        return super().op_send(request)
+
+    def op_recv(self, request: Request) -> object:
+        """Receive it, inheritable or not."""
+        answer = super().op_recv(request)
+        return _inheritable(answer) if self._has_sent else answer

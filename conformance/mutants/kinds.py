@@ -13,6 +13,7 @@ _ALL = (
     "terminal-settings",
     "stream-socket",
     "unbound-socket",
+    "known-listener",
     "one-description",
     "datagram-socket",
     "tcp-socket",
@@ -52,6 +53,12 @@ MUTANTS = (
         "kinds.loaded-socket",
         because="of what waited in the socket some is lost",
         system="empties-passed-sockets",
+    ),
+    Mutant(
+        "forgets-names",
+        "kinds.known-listener",
+        because="the listener that came has another name",
+        system="forgets-names",
     ),
     Mutant(
         "reopens",

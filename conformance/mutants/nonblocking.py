@@ -15,6 +15,7 @@ from .mutant import HASTY, Mutant
 from .queuers import (
     DropsOneAtAnError,
     FlushesToNobody,
+    RepeatsAfterAVainFlush,
     SendsAPart,
     SendsNothingMeanwhile,
     SpinsForRoom,
@@ -23,6 +24,7 @@ from .waiters import (
     BeginsAnew,
     FlushesForever,
     Impatient,
+    LooksForRoomNowAndThen,
     NeverWithoutATime,
     QueuesNumbers,
     SendsFirst,
@@ -375,5 +377,17 @@ MUTANTS = (
         "nonblocking.refused-at-once",
         because="some of those that were refused were sent",
         peer=SendsAPart,
+    ),
+    Mutant(
+        "LooksForRoomNowAndThen",
+        "nonblocking.waiting-flush-wakes",
+        because="it was not woken by the room",
+        peer=LooksForRoomNowAndThen,
+    ),
+    Mutant(
+        "RepeatsAfterAVainFlush",
+        "nonblocking.flush-times-out",
+        because="more came than was sent",
+        peer=RepeatsAfterAVainFlush,
     ),
 )

@@ -179,4 +179,22 @@ MUTANTS = (
         because="somebody else has the socket open",
         peer=KeepsListeners,
     ),
+    Mutant(
+        "reverses-arrays",
+        "passers.several-at-once",
+        because="over a passed end came",
+        system="reverses-arrays",
+    ),
+    Mutant(
+        "forgets-cloexec",
+        "passers.close-on-exec",
+        because="would be inherited over exec",
+        system="forgets-cloexec",
+    ),
+    Mutant(
+        "sets-nonblock",
+        "passers.several-at-once",
+        because="O_NONBLOCK has changed over a passed end",
+        system="sets-nonblock",
+    ),
 )

@@ -22,6 +22,8 @@ MUTANTS = (
     _on("joins-messages", "one-datagram", "other bytes than those of the first datagram"),
     _on("joins-messages", "one-record", "other bytes than those of the first record"),
     _on("clears-nonblock", "shared-nonblock", "O_NONBLOCK was lost on the way"),
+    _on("sets-nonblock", "nonblock-in-datagrams", "O_NONBLOCK has changed on the way"),
+    _on("clears-nonblock", "nonblock-works", "did not come to its end"),
     _on("clears-append", "append-kept", "O_APPEND was lost on the way"),
     _on("clears-async", "flags-kept", "O_ASYNC was lost on the way"),
     _on("reopens", "flags-kept", "the flags of the file have changed on the way"),

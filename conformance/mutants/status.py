@@ -16,6 +16,7 @@ from .queuers import (
     TurnsAFullChannel,
 )
 from .spoilers import Reopens, Spoiler
+from .waiters import ClearsTheAwaited
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -303,5 +304,11 @@ MUTANTS = (
         "status.each-its-own-at-once",
         because="O_NONBLOCK went astray",
         peer=AllLikeTheFirstOfThem,
+    ),
+    Mutant(
+        "ClearsTheAwaited",
+        "status.awaited",
+        because="waiting for it has changed its O_NONBLOCK",
+        peer=ClearsTheAwaited,
     ),
 )

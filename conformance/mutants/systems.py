@@ -98,6 +98,8 @@ FAULTY = (
 )
 
 PLATFORM = (
+    System("cloexec-low-only", "Numbers of 64 and more are not close-on-exec.", "close-on-exec"),
+    System("fork-clears-cloexec", "What a child inherits is not close-on-exec.", "close-on-exec"),
     System("passes-cloexec", "A received descriptor is close-on-exec unasked.", "close-on-exec"),
     System("old-number", "What is open here already is given its old number.", "identity"),
     System("gives-again", "Bytes that follow bring the last descriptors again.", "order"),
@@ -110,6 +112,7 @@ PLATFORM = (
     System("blind-select", "select does not tell of a message that is alone.", "blocking"),
     System("blind-queue", "epoll does not tell of a message that is alone.", "blocking"),
     System("says-writable", "poll says that a full channel has room.", "blocking"),
+    System("forgets-names", "A received socket has lost its name.", "identity"),
     System("shuts-nothing", "To shut down a received socket does nothing.", "identity"),
     System("fork-closes", "A child has not got what was received before the fork.", "loss"),
     System("leaks-hundredth", "Every hundredth receive leaves a duplicate open.", "leaks"),

@@ -159,4 +159,10 @@ MUTANTS = (
         because="waiting at a channel of a high number: os",
         peer=KnowsAThousand,
     ),
+    Mutant(
+        "forgets-cloexec",
+        "table.close-on-exec",
+        because="it would be inherited over exec",
+        system="forgets-cloexec",
+    ),
 )

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
+import select
 import signal
 import socket
 import time
 from array import array
 
 from conformance.peers.reference import ReferencePeer
+from conformance.peers.session import wait_for
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -187,3 +189,48 @@ class BeginsAnew(ReferencePeer):
             except TimeoutError:
                 if self._stops == before:
                     raise
+
+
+class LooksForRoomNowAndThen(ReferencePeer):
+    """Sleeps for a while before it looks for room again."""
+
+    def op_flush(self, request: Request) -> object:
+        """Look, and sleep."""
+        end = time.monotonic() + request["timeout"]
+        while not self.passer(request).flush_nowait():
+            if time.monotonic() >= end:
+                raise TimeoutError("there was no room in time")
+            time.sleep(min(0.9, max(0.0, end - time.monotonic())))
+        return {}
+
+
+class SpoilsTheAwaited(ReferencePeer):
+    """Does something to what it receives after it has waited for it."""
+
+    def spoil(self, fd: int) -> None:
+        """Do it."""
+
+    def op_recv(self, request: Request) -> object:
+        """Receive; what is there already is left as it is."""
+        awaited = not wait_for(self.passer(request).fileno(), select.POLLIN, 0)
+        answer = super().op_recv(request)
+        assert isinstance(answer, dict)
+        if awaited:
+            self.spoil(answer["fd"])
+        return answer
+
+
+class ClearsTheAwaited(SpoilsTheAwaited):
+    """Clears O_NONBLOCK of what it was waiting for."""
+
+    def spoil(self, fd: int) -> None:
+        """Clear it."""
+        os.set_blocking(fd, True)
+
+
+class BequeathsTheAwaited(SpoilsTheAwaited):
+    """Leaves what it was waiting for to every program that is started."""
+
+    def spoil(self, fd: int) -> None:
+        """Make it inheritable."""
+        os.set_inheritable(fd, True)

@@ -6,6 +6,7 @@ import errno
 import gc
 import os
 import sys
+import warnings
 
 import fdpass
 import fdpass.backends
@@ -176,6 +177,8 @@ def _options(request: Request) -> dict[str, Any]:
 def main(peer_class: type[ReferencePeer] = ReferencePeer) -> None:
     """Answer the harness until it closes standard input."""
     gc.disable()  # it lives too shortly, and its forks would copy what is gone through
+    # That a channel is closed with something in its queue is what a check asks for.
+    warnings.simplefilter("ignore", ResourceWarning)
     peer = peer_class()
     Session(peer).run()
     peer.reap()

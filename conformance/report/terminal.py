@@ -239,6 +239,8 @@ def last_line(document: Document, broken: Sequence[str] = ()) -> Text:
     if "baseline" in document and not broken:
         words += known.words(document["baseline"])
         style = _VERDICTS[model.status(document)][1]
+    if words == _NOTHING and counts["pass"] + counts["fail"]:
+        words += ", as no MUST was tried"
     counted = f"{counts['pass']} passed, {counts['fail']} failed{_softer(results)}"
     counted += f", {counts['skip']} skipped"
     if counts["error"]:
@@ -255,10 +257,11 @@ def last_line(document: Document, broken: Sequence[str] = ()) -> Text:
     return line
 
 
+_NOTHING = "nothing is proven"
 _VERDICTS = {
     model.CONFORMS: ("conforms", "bold green"),
     model.DEVIATES: ("does not conform", "bold red"),
-    model.NOTHING_RAN: ("nothing is proven", "bold yellow"),
+    model.NOTHING_RAN: (_NOTHING, "bold yellow"),
     model.SUITE_FAILED: ("the suite itself failed", "bold magenta"),
 }
 

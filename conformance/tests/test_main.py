@@ -214,6 +214,32 @@ def test_2_a_wrong_command_line_names_what_is_known(words: list[str], sentence: 
     assert sentence in " ".join(ended.output.split())
 
 
+def test_2_python_that_leaves_out_the_requirements_says_so() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-OO", "-m", "conformance", "list"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert ended.returncode == 2
+    assert "python -OO leaves out what the requirements say" in ended.stderr
+
+
+def test_2_a_directory_that_is_gone_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+
+    ended = CliRunner().invoke(cli, ["list"])
+
+    assert ended.exit_code == 2
+    assert "the current directory is gone" in ended.output
+
+
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
@@ -247,6 +273,21 @@ def test_3_a_selection_of_nothing_proves_nothing(workers: int) -> None:
 
     assert ended.returncode == 3
     assert last_line(ended).startswith("nothing is proven: 0 passed, 0 failed, 0 skipped")
+
+
+def test_3_nothing_but_a_should_proves_nothing() -> None:
+    ended = run("--check", "kinds.pipe")
+
+    assert ended.returncode == 3
+    assert last_line(ended).startswith("nothing is proven, as no MUST was tried: 1 passed")
+
+
+def test_0_warnings_that_are_errors_are_none_of_the_peer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONWARNINGS", "error")
+
+    ended = run("--check", "nonblocking.refused-taken-over")
+
+    assert ended.returncode == 0, ended.stdout
 
 
 def test_4_a_fault_of_the_suite_is_no_verdict(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -218,6 +219,17 @@ int connect(int fd, const struct sockaddr *name, socklen_t room)
     return result == 0 && is_channel(fd) && interrupted(fd) ? -1 : result;
 }
 
+int getsockname(int fd, struct sockaddr *restrict name, socklen_t *restrict size)
+{
+    socklen_t room = *size;
+    int said = REAL(getsockname)(fd, name, size);
+    if (said == 0 && wrong(FORGETS_NAMES) && is_channel(fd) && notice(fd)->arrived) {
+        memset(name->sa_data, 0, (room < *size ? room : *size) - sizeof name->sa_family);
+        *size = sizeof name->sa_family;
+    }
+    return said;
+}
+
 int shutdown(int fd, int how)
 {
     if (wrong(SHUTS_NOTHING) && is_channel(fd) && notice(fd)->arrived)
@@ -271,6 +283,8 @@ pid_t fork(void)
         clear_all_nonblock();
     if (child == 0 && wrong(FORK_CLOSES))
         close_received();
+    if (child == 0 && wrong(FORK_CLEARS_CLOEXEC))
+        clear_received_cloexec();
     errno = error;
     return child;
 }

@@ -90,6 +90,13 @@ void close_received(void)
             shut(fd);
 }
 
+void clear_received_cloexec(void)
+{
+    for (int fd = 0; fd < NOTED; fd++)
+        if (noted[fd])
+            fcntl(fd, F_SETFD, 0);
+}
+
 /* Bytes. */
 
 /* The descriptors of the last message with any, for the bytes that follow without. */

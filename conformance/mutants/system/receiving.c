@@ -309,3 +309,10 @@ void clear_later_cloexec(struct delivery *delivery)
     for (int i = 1; i < delivery->rights.count; i++)
         fcntl(delivery->rights.fds[i], F_SETFD, 0);
 }
+
+void clear_high_cloexec(struct delivery *delivery)
+{
+    for (int i = 0; i < delivery->rights.count; i++)
+        if (delivery->rights.fds[i] >= 64)
+            fcntl(delivery->rights.fds[i], F_SETFD, 0);
+}

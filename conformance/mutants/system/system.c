@@ -96,6 +96,10 @@ static const struct fault FAULTS[] = {
     /* For the checks of the platform, whose mutants show them. */
     /* Descriptor flags travel with nobody: FreeBSD's unix(4) has to say so. */
     {"passes-cloexec", .deliver = set_cloexec},
+    /* No system is known to: the flags of a table stand in words of 64 bits. */
+    {"cloexec-low-only", .deliver = clear_high_cloexec},
+    /* No system is known to: it is what a fork that copies descriptors one by one forgets. */
+    {"fork-clears-cloexec", .deliver = note_received, .wrongs = FORK_CLEARS_CLOEXEC},
     /* No system is known to: it is what "a duplicate" in FreeBSD's unix(4) excludes. */
     {"old-number", .deliver = give_old_number},
     /* WSL1 gives a descriptor again with each part of its message (microsoft/WSL 6490). */
@@ -119,6 +123,7 @@ static const struct fault FAULTS[] = {
     /* No system is known to: a shim that asks for room elsewhere than in the socket would. */
     {"says-writable", .wrongs = SAYS_WRITABLE},
     /* No system is known to: a proxy of sockets that keeps the real ones would. */
+    {"forgets-names", .wrongs = FORGETS_NAMES},
     {"shuts-nothing", .wrongs = SHUTS_NOTHING},
     /* As MSG_CMSG_CLOFORK has it, unasked. */
     {"fork-closes", .deliver = note_received, .wrongs = FORK_CLOSES},

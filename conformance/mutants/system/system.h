@@ -89,6 +89,8 @@ enum wrong {
     SAYS_WRITABLE = 1 << 16,
     SHUTS_NOTHING = 1 << 17,
     FORK_CLOSES = 1 << 18,
+    FORK_CLEARS_CLOEXEC = 1 << 19,
+    FORGETS_NAMES = 1 << 20,
     CONNECTING = WAITS_ANYWAY | CONNECTS_TO_NOBODY,
     ACCEPTING = WAITS_ANYWAY | ACCEPTS_LAST | ACCEPTS_ONCE | NOTES_EARLY,
 };
@@ -235,6 +237,7 @@ PRIVATE void mute_received(struct delivery *delivery);
 PRIVATE void drop_nested(struct delivery *delivery);
 PRIVATE void clear_cloexec(struct delivery *delivery);
 PRIVATE void clear_later_cloexec(struct delivery *delivery);
+PRIVATE void clear_high_cloexec(struct delivery *delivery);
 PRIVATE void give_dead(struct delivery *delivery);
 
 /* ordering.c */
@@ -270,6 +273,7 @@ PRIVATE void keep_unread(int fd);
 PRIVATE void note_received(struct delivery *delivery);
 PRIVATE bool was_received(int fd);
 PRIVATE void close_received(void);
+PRIVATE void clear_received_cloexec(void);
 PRIVATE ssize_t receive_in_two(int fd, struct msghdr *message, int flags);
 PRIVATE void reset_options(struct delivery *delivery);
 PRIVATE void reset_terminal(struct delivery *delivery);

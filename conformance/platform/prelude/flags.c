@@ -100,6 +100,8 @@ static int option_of(const char *option)
         return SO_KEEPALIVE;
     if (!strcmp(option, "RCVTIMEO"))
         return SO_RCVTIMEO;
+    if (!strcmp(option, "ACCEPTCONN"))
+        return SO_ACCEPTCONN;
 #ifdef SO_PASSCRED
     if (!strcmp(option, "PASSCRED"))
         return SO_PASSCRED;
@@ -126,6 +128,18 @@ static struct result do_getsockopt(int sock, const char *option)
     socklen_t size = is_time ? sizeof time : sizeof value;
     int said = getsockopt(sock, SOL_SOCKET, name, is_time ? (void *)&time : (void *)&value, &size);
     return numbered(is_time ? (long)time.tv_sec : !!value, said < 0 ? errno : 0);
+}
+
+static struct result do_name_of(int sock)
+{
+    struct sockaddr_un name;
+    socklen_t size = sizeof name;
+    begin("name_of");
+    memset(&name, 0, sizeof name);
+    int said = getsockname(sock, (struct sockaddr *)&name, &size);
+    char *path = memory(sizeof name.sun_path + 1);
+    memcpy(path, name.sun_path, sizeof name.sun_path);
+    return told_in_words(path, said < 0 ? errno : 0);
 }
 
 static struct result do_same_file(int one, int other)

@@ -110,6 +110,15 @@ def do_getsockopt(sock: int, option: str) -> Result:
     return numbered(first if option == "RCVTIMEO" else bool(first))
 
 
+@gives("text")
+def do_name_of(sock: int) -> Result:
+    result = Result()
+    with borrowed(sock) as there:
+        name = there.getsockname()
+    result.text = name if isinstance(name, str) else ""
+    return result
+
+
 @gives("number")
 def do_same_file(one: int, other: int) -> Result:
     return numbered(os.path.samestat(os.fstat(one), os.fstat(other)))
