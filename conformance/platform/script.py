@@ -407,9 +407,9 @@ class Script(Recording):
         """Give the seconds of RCVTIMEO; of another socket option, whether it is set."""
         return self._value("getsockopt", sock, option)
 
-    def name_of(self, sock: Fd) -> Value:
-        """Give the path that a Unix socket is bound to (getsockname); empty if it has none."""
-        return self._value("name_of", sock, told="text")
+    def is_named(self, sock: Fd, path: Value) -> Value:
+        """Tell whether a Unix socket is bound to this path, as getsockname(2) says."""
+        return self._value("is_named", sock, path)
 
     def same_file(self, one: Fd, other: Fd) -> Value:
         """Tell whether fstat(2) says that both are of one file."""

@@ -130,16 +130,15 @@ static struct result do_getsockopt(int sock, const char *option)
     return numbered(is_time ? (long)time.tv_sec : !!value, said < 0 ? errno : 0);
 }
 
-static struct result do_name_of(int sock)
+static struct result do_is_named(int sock, const char *path)
 {
     struct sockaddr_un name;
     socklen_t size = sizeof name;
-    begin("name_of");
+    begin("is_named");
     memset(&name, 0, sizeof name);
     int said = getsockname(sock, (struct sockaddr *)&name, &size);
-    char *path = memory(sizeof name.sun_path + 1);
-    memcpy(path, name.sun_path, sizeof name.sun_path);
-    return told_in_words(path, said < 0 ? errno : 0);
+    int same = !strncmp(name.sun_path, path, sizeof name.sun_path);
+    return numbered(said == 0 && same, said < 0 ? errno : 0);
 }
 
 static struct result do_same_file(int one, int other)

@@ -110,13 +110,10 @@ def do_getsockopt(sock: int, option: str) -> Result:
     return numbered(first if option == "RCVTIMEO" else bool(first))
 
 
-@gives("text")
-def do_name_of(sock: int) -> Result:
-    result = Result()
+@gives("number")
+def do_is_named(sock: int, path: str) -> Result:
     with borrowed(sock) as there:
-        name = there.getsockname()
-    result.text = name if isinstance(name, str) else ""
-    return result
+        return numbered(there.getsockname() == path)
 
 
 @gives("number")
