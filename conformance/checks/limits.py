@@ -38,8 +38,8 @@ def test_sixty_four(s: Script) -> None:
     Not every system takes so many. With fewer a passer needs more calls for the same.
     """
     a, b = s.socketpair()
-    limited = s.limit(200)
-    s.need(limited.errno.equals(""), "a process that may have 200 descriptors")
+    limited = s.limit(700)
+    s.need(limited.errno.equals(""), "a process that may have 700 descriptors")
     files = s.files(64)
 
     sent = s.send(a, b"x", files)
@@ -328,8 +328,8 @@ def test_in_flight(s: Script) -> None:
     a, b = s.socketpair()
     null = s.null()
     s.unprivileged()
-    limited = s.limit(200)
-    s.need(limited.errno.equals(""), "a process that may have 200 descriptors")
+    limited = s.limit(700)
+    s.need(limited.errno.equals(""), "a process that may have 700 descriptors")
 
     filled = s.flood(a, b"x" * 100, [null])
     came = s.drain(b)

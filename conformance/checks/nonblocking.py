@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from conformance.errors import Lacking, PassFailed
 from conformance.harness.held import NEVER_OPEN
 from conformance.harness.patience import FOREVER, NOTHING, WITHIN
-from conformance.harness.queues import ENOUGH, drain, fill, fill_until_queued
+from conformance.harness.queues import ENOUGH, drain, fill, fill_until_queued, needs_queued
 from conformance.harness.seen import cpu_seconds
 from conformance.requirement import must, should
 
@@ -395,8 +395,7 @@ def test_flush_times_out(bench: Bench) -> None:
 def test_flush_waits_idle(bench: Bench) -> None:
     """Waiting for room leaves the processor to others."""
     first, second, _, accepted = _full(bench)
-    if not first.queued():
-        raise Lacking(f"nothing waits in the queue: the channel takes {accepted} and more")
+    needs_queued(first, accepted)
     before = cpu_seconds(first.peer)
 
     outcome = first.condition_of("flush", _A_WHILE)
@@ -426,6 +425,7 @@ def test_waiting_flush_wakes(bench: Bench) -> None:
     for _ in range(6):
         second.stop()
         sent = fill_until_queued(first, held)
+        needs_queued(first, sent)
         flushing = first.ask("flush")
         second.go_on()
         for received in second.recv_all(sent):
@@ -495,8 +495,7 @@ def test_error_spares_the_queue(bench: Bench) -> None:
 def test_queue_of_the_dead(bench: Bench) -> None:
     """That nobody is left to receive what is queued is told when it is flushed."""
     first, second, _, accepted = _full(bench)
-    if not first.queued():
-        raise Lacking(f"nothing waits in the queue: the channel takes {accepted} and more")
+    needs_queued(first, accepted)
 
     second.kill()
     told = first.condition_of("flush")

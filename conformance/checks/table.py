@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from conformance.errors import Lacking, PassFailed
-from conformance.harness.series import SOON, Series
+from conformance.harness.series import SOON, Lost, Series
 from conformance.requirement import must, should
 
 if TYPE_CHECKING:
@@ -84,11 +84,13 @@ def test_close_on_exec(bench: Bench) -> None:
     """What has waited for a slot is close-on-exec, and so is what comes after it."""
     first, second = bench.join(batch=1)
     series = Series(bench, first)
-    _starve(series, second)
-
-    second.free()
-    series.send(1)
-    series.receive(second)
+    try:
+        _starve(series, second)
+        second.free()
+        series.send(1)
+        series.receive(second)
+    except (Lost, PassFailed):
+        raise Lacking("what waits for a slot is lost here (table.waits)") from None
 
     kept = [held.flags().cloexec for held in series.last(2)]
     assert kept == [True, True], "it would be inherited over exec"
@@ -327,6 +329,7 @@ def test_high_numbers(bench: Bench) -> None:
     bench.needs_table(_SETSIZE + 400)  # what a peer has open at the start is not counted
     first, second = bench.join()
     token = bench.token()
+    usual = first.pass_to(second, first.open(token)).flags().cloexec
     for peer in (first, second):
         peer.limit(_SETSIZE + 100)
         peer.fill(leave=80)
@@ -345,7 +348,8 @@ def test_high_numbers(bench: Bench) -> None:
         received = sender.pass_to(receiver, sender.open(token, "write", "nonblocking"))
         kept = received.flags()
         assert kept.nonblocking, "O_NONBLOCK was lost on the way to a high number"
-        assert kept.cloexec, f"number {received.number} would be inherited over exec"
+        told = f"number {received.number} would be inherited over exec, unlike a lower one"
+        assert kept.cloexec >= usual, told
 
 
 # -- the sender's table ---------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..errors import hidden
+from ..errors import Lacking, hidden
 
 if TYPE_CHECKING:
     from .held import Held
@@ -33,6 +33,17 @@ def fill_until_queued(sender: Player, held: Held) -> int:
             return sent
         sender.send(held)
     return ENOUGH
+
+
+def needs_queued(sender: Player, sent: int) -> None:
+    """Skip unless something waits in the queue of who has *sent* so many.
+
+    Raises:
+        Lacking: the channel has taken them all, as gVisor's does, which counts bytes only.
+
+    """
+    if not sender.queued():
+        raise Lacking(f"nothing waits in the queue: the channel takes {sent} and more")
 
 
 def drain(sender: Player, receiver: Player, count: int) -> list[Held]:
