@@ -478,6 +478,19 @@ def test_sender_closes(bench: Bench) -> None:
     assert token.is_written_by(second.recv()), "closing the sender's own spoiled what was sent"
 
 
+@must("bidirectional.outlives-its-channel", "unix(7), SCM_RIGHTS: as if by dup(2)")
+def test_outlives_its_channel(bench: Bench) -> None:
+    """What was received stays open when the channel is closed by both."""
+    first, second = bench.join()
+    token = bench.token()
+    received = first.pass_to(second, first.open(token))
+
+    second.drop()
+    first.drop()
+
+    assert token.is_written_by(received), "closing the channel has closed what came over it"
+
+
 @should("bidirectional.sender-keeps", "unix(7), SCM_RIGHTS: as if by dup(2)")
 def test_sender_keeps(bench: Bench) -> None:
     """The sender can use its own as before, also when the receiver has closed its."""

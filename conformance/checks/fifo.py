@@ -314,7 +314,7 @@ def test_new_channel_is_empty(bench: Bench) -> None:
     for held in peer.open_all(tokens[:2]):
         here.send(held)
     here.flush()
-    there.recv()  # who reads ahead has the other one as well, now
+    there.recv().close()  # who reads ahead has the other one as well, now
     here.drop()
     there.drop()
 

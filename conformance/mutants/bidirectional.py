@@ -15,6 +15,7 @@ from .keepers import (
     BequeathsAtOnce,
     BequeathsItsListener,
     BequeathsWithData,
+    ClosesWhatCame,
     ClosesWhatItSends,
     KeepsATenth,
     KeepsItsEnd,
@@ -438,5 +439,11 @@ MUTANTS = (
         "bidirectional.close-on-exec",
         because="that peer A received would be inherited",
         peer=BequeathsAfterASend,
+    ),
+    Mutant(
+        "ClosesWhatCame",
+        "bidirectional.outlives-its-channel",
+        because="closing the channel has closed what came over it",
+        peer=ClosesWhatCame,
     ),
 )

@@ -133,6 +133,27 @@ class BequeathsItsListener(ReferencePeer):
         return answer
 
 
+class ClosesWhatCame(ReferencePeer):
+    """Closes with its channel what came over it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._came: dict[str, list[int]] = {}
+
+    def op_recv(self, request: Request) -> object:
+        """Receive it, and note what it came over."""
+        answer = super().op_recv(request)
+        assert isinstance(answer, dict)
+        self._came.setdefault(request["passer"], []).append(answer["fd"])
+        return answer
+
+    def op_drop(self, request: Request) -> object:
+        """Close it, and what is noted."""
+        for fd in self._came.pop(request["passer"], []):
+            os.close(fd)
+        return super().op_drop(request)
+
+
 def _inheritable(answer: object) -> object:
     assert isinstance(answer, dict)
     os.set_inheritable(answer["fd"], True)

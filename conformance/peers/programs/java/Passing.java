@@ -96,7 +96,9 @@ final class Passing {
     private boolean ready(SelectableChannel channel, int event, long timeout) throws IOException {
         SelectionKey key = channel.register(selector, event);
         try {
-            return (timeout == 0 ? selector.selectNow() : selector.select(Math.max(timeout, 0))) > 0;
+            // Of junixsocket's selector select(0) does not wait, as that of the JDK does.
+            return (timeout < 0 ? selector.select()
+                    : timeout == 0 ? selector.selectNow() : selector.select(timeout)) > 0;
         } finally {
             selector.selectedKeys().clear();
             key.cancel();
