@@ -98,9 +98,9 @@ FAULTY = (
 )
 
 PLATFORM = (
+    System("passes-cloexec", "A received descriptor is close-on-exec unasked.", "close-on-exec"),
     System("cloexec-low-only", "Numbers of 64 and more are not close-on-exec.", "close-on-exec"),
     System("fork-clears-cloexec", "What a child inherits is not close-on-exec.", "close-on-exec"),
-    System("passes-cloexec", "A received descriptor is close-on-exec unasked.", "close-on-exec"),
     System("old-number", "What is open here already is given its old number.", "identity"),
     System("gives-again", "Bytes that follow bring the last descriptors again.", "order"),
     System("joins-messages", "A receive runs on into the next message.", "order"),
