@@ -381,7 +381,7 @@ MUTANTS = (
     Mutant(
         "LooksForRoomNowAndThen",
         "nonblocking.waiting-flush-wakes",
-        because="it was not woken by the room",
+        because="room does not wake it",
         peer=LooksForRoomNowAndThen,
     ),
     Mutant(
