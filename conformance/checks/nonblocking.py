@@ -417,8 +417,7 @@ def test_flush_waits_idle(bench: Bench) -> None:
 def test_waiting_flush_wakes(bench: Bench) -> None:
     """Who waits for room goes on as soon as there is some, and not a while later.
 
-    Six times one after the other, since a little late is not told from a slow machine. What was in
-    the channel is received before the time is taken, for the one that had to wait.
+    Six times one after the other, since a little late is seldom told from a slow machine.
     """
     bench.needs_table()
     first, second = bench.join(batch=1)
@@ -430,7 +429,7 @@ def test_waiting_flush_wakes(bench: Bench) -> None:
         needs_queued(first, sent)
         flushing = first.ask("flush")
         second.go_on()
-        for received in second.recv_all(sent - 1):
+        for received in second.recv_all(sent - 1):  # what was in the channel; one had to wait
             received.close()
         there_is_room = time.monotonic()
         second.recv().close()
