@@ -345,9 +345,7 @@ def test_close_on_exec_in_time(bench: Bench) -> None:
     """It is close-on-exec if it was waited for, and if its sender is gone."""
     first, second = bench.join()
     opened = first.open_all(bench.tokens(2))
-    waiting = second.ask("recv")
-    with suppress(PassFailed):
-        first.recv(0.02)
+    waiting = second.recv_awaited(first)
 
     first.send(opened[0])
     first.flush()

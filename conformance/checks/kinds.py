@@ -294,7 +294,6 @@ def test_known_listener(s: Script) -> None:
     s.bind(listener, path)
     s.listen(listener, 1)
     plain = s.socket()
-
     due = s.getsockopt(listener, "ACCEPTCONN")
 
     came = _pass(s, listener)

@@ -78,7 +78,7 @@ def test_waiting_recv_wakes(bench: Bench) -> None:
     """A receive that waits is answered when the other peer sends."""
     first, second = bench.join()
     token = bench.token()
-    waiting = _both_wait(first, second)
+    waiting = second.recv_awaited(first)
 
     deadline = bench.patience.deadline(WITHIN / 2)
     first.send(first.open(token))
@@ -89,22 +89,12 @@ def test_waiting_recv_wakes(bench: Bench) -> None:
     assert token.is_written_by(received), _NOT_SENT
 
 
-def _both_wait(first: Player, second: Player) -> Pending:
-    """Have both wait for each other; the first one soon gives up."""
-    waiting = second.ask("recv")
-    with suppress(PassFailed):
-        first.recv(0.02)
-    return waiting
-
-
 @should("nonblocking.recv-without-limit", "AnyEvent::FDpasser, t/recv_before_send.t")
 def test_recv_without_limit(bench: Bench) -> None:
     """A receive that is given no time waits until something comes."""
     first, second = bench.join()
     token = bench.token()
-    waiting = second.ask("recv", FOREVER)
-    with suppress(PassFailed):
-        first.recv(0.1)
+    waiting = second.recv_awaited(first, FOREVER, moment=0.1)
 
     first.send(first.open(token))
     first.flush()
@@ -160,14 +150,20 @@ def test_recv_waits_its_time(bench: Bench) -> None:
 def test_waits_idle(bench: Bench) -> None:
     """A receive that waits sleeps: it leaves the processor to others."""
     _, second = bench.join()
-    before = cpu_seconds(second.peer)
 
-    outcome = second.condition_of("recv", _A_WHILE)
-    used = cpu_seconds(second.peer) - before
+    outcome = _waiting_idly(bench, second, "recv")
 
     assert outcome == "timed-out", "receiving from an empty channel does not time out"
+
+
+def _waiting_idly(bench: Bench, player: Player, call: str) -> str:
+    """Have it wait for what does not come; give the outcome. It has to sleep meanwhile."""
+    before = cpu_seconds(player.peer)
+    outcome = player.condition_of(call, _A_WHILE)
+    used = cpu_seconds(player.peer) - before
     may = bench.patience.seconds(_A_WHILE)
     assert used < may / 10, f"waiting {may:.1f} s took {used:.2f} s of processor time"
+    return outcome
 
 
 @should("nonblocking.recv-from-a-stopped-sender", "AnyEvent::FDpasser, t/recv_before_send.t")
@@ -191,7 +187,7 @@ def test_stopped_while_waiting(bench: Bench) -> None:
     first, second = bench.join()
     token = bench.token()
     sent = first.open(token)
-    waiting = _both_wait(first, second)
+    waiting = second.recv_awaited(first)
 
     second.stop()
     first.send(sent)
@@ -397,16 +393,12 @@ def test_flush_waits_idle(bench: Bench) -> None:
     """Waiting for room leaves the processor to others."""
     first, second, _, accepted = _full(bench)
     needs_queued(first, accepted)
-    before = cpu_seconds(first.peer)
 
-    outcome = first.condition_of("flush", _A_WHILE)
-    used = cpu_seconds(first.peer) - before
+    outcome = _waiting_idly(bench, first, "flush")
     second.go_on()
     drain(first, second, accepted)
 
     assert outcome == "timed-out", "flushing into a full channel does not time out"
-    may = bench.patience.seconds(_A_WHILE)
-    assert used < may / 10, f"waiting {may:.1f} s took {used:.2f} s of processor time"
 
 
 @should(
@@ -528,7 +520,7 @@ def test_busy_recv_times_out(bench: Bench) -> None:
 def test_peer_close_wakes(bench: Bench) -> None:
     """A receive that waits is told when the other peer closes its end."""
     first, second = bench.join()
-    waiting = _both_wait(first, second)
+    waiting = second.recv_awaited(first)
 
     deadline = bench.patience.deadline(WITHIN / 2)
     first.drop()

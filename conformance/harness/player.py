@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from ..errors import PassFailed, hidden
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 __tracebackhide__ = hidden
 
 _MAKING = frozenset({"listen", "accept", "connect"})
+_A_MOMENT = 0.02  # seconds, in which the other peer has begun to wait
 _WAITING = frozenset({"recv", "recv_many", "recv_with_data", "flush", "accept", "connect"})
 
 
@@ -111,6 +112,15 @@ class Player:
     def recv(self, timeout: float | None = None) -> Held:
         """Receive one descriptor."""
         return _one(self.ask("recv", timeout).answer())
+
+    def recv_awaited(
+        self, other: Player, timeout: float | None = None, *, moment: float = _A_MOMENT
+    ) -> Pending:
+        """Ask to receive while nothing is there; *other* waits for a moment too, and gives up."""
+        waiting = self.ask("recv", timeout)
+        with suppress(PassFailed):
+            other.recv(moment)
+        return waiting
 
     def recv_nowait(self) -> Held:
         """Receive one descriptor if it is there."""

@@ -15,16 +15,17 @@ from .mutant import HASTY, Mutant
 from .queuers import (
     DropsOneAtAnError,
     FlushesToNobody,
+    LooksForRoomNowAndThen,
     RepeatsAfterAVainFlush,
     SendsAPart,
     SendsNothingMeanwhile,
+    SendsTheRefused,
     SpinsForRoom,
 )
 from .waiters import (
     BeginsAnew,
     FlushesForever,
     Impatient,
-    LooksForRoomNowAndThen,
     NeverWithoutATime,
     QueuesNumbers,
     SendsFirst,
@@ -102,29 +103,6 @@ class SaysYes(ReferencePeer):
             return super().op_send(request)
         except fdpass.QueueFull:
             return {}
-
-
-class SendsTheRefused(ReferencePeer):
-    """Refuses what it has no room for, and sends it later all the same."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._refused: list[int] = []
-
-    def op_send(self, request: Request) -> object:
-        """Send it, or refuse and keep it."""
-        try:
-            return super().op_send(request)
-        except fdpass.QueueFull:
-            self._refused.append(os.dup(request["fd"]))
-            raise
-
-    def op_flush(self, request: Request) -> object:
-        """Send what was queued, and what was refused."""
-        super().op_flush(request)
-        while self._refused:
-            self.passer(request).send(self._refused.pop(), close=True)
-        return super().op_flush(request)
 
 
 class IgnoresTheEnd(ReferencePeer):

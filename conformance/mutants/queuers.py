@@ -84,13 +84,25 @@ class AllLikeTheFirstOfThem(ReferencePeer):
 class SpinsForRoom(ReferencePeer):
     """Looks for room again and again where it should sleep until there is some."""
 
+    pause = 0.0
+    """Seconds from one look to the next."""
+
     def op_flush(self, request: Request) -> object:
         """Try, for as long as there is time."""
         end = time.monotonic() + request["timeout"]
         while not self.passer(request).flush_nowait():
-            if time.monotonic() >= end:
+            left = end - time.monotonic()
+            if left <= 0:
                 raise TimeoutError("there was no room in time")
+            if self.pause:
+                time.sleep(min(self.pause, left))
         return {}
+
+
+class LooksForRoomNowAndThen(SpinsForRoom):
+    """Sleeps for a while before it looks for room again."""
+
+    pause = 0.9
 
 
 class SendsNothingMeanwhile(ReferencePeer):
@@ -127,27 +139,43 @@ class FlushesToNobody(ReferencePeer):
             return {}
 
 
-class SendsAPart(ReferencePeer):
-    """Refuses several for which it has no room, and sends the first of them later."""
+class KeepsTheRefused(ReferencePeer):
+    """Sends later, when it is flushed, what was kept of what it had refused."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._parts: list[int] = []
+        self._refused: list[int] = []
+
+    def op_flush(self, request: Request) -> object:
+        """Send what was queued, and what was refused."""
+        super().op_flush(request)
+        while self._refused:
+            self.passer(request).send(self._refused.pop(), close=True)
+        return super().op_flush(request)
+
+
+class SendsTheRefused(KeepsTheRefused):
+    """Refuses what it has no room for, and sends it later all the same."""
+
+    def op_send(self, request: Request) -> object:
+        """Send it, or refuse and keep it."""
+        try:
+            return super().op_send(request)
+        except fdpass.QueueFull:
+            self._refused.append(os.dup(request["fd"]))
+            raise
+
+
+class SendsAPart(KeepsTheRefused):
+    """Refuses several for which it has no room, and sends the first of them later."""
 
     def op_send_many(self, request: Request) -> object:
         """Send them, or refuse them and keep one."""
         try:
             return super().op_send_many(request)
         except fdpass.QueueFull:
-            self._parts.append(os.dup(request["fds"][0]))
+            self._refused.append(os.dup(request["fds"][0]))
             raise
-
-    def op_flush(self, request: Request) -> object:
-        """Send what was queued, and what was kept."""
-        super().op_flush(request)
-        while self._parts:
-            self.passer(request).send(self._parts.pop(), close=True)
-        return super().op_flush(request)
 
 
 class BequeathsItsQueue(OneQueue):

@@ -191,19 +191,6 @@ class BeginsAnew(ReferencePeer):
                     raise
 
 
-class LooksForRoomNowAndThen(ReferencePeer):
-    """Sleeps for a while before it looks for room again."""
-
-    def op_flush(self, request: Request) -> object:
-        """Look, and sleep."""
-        end = time.monotonic() + request["timeout"]
-        while not self.passer(request).flush_nowait():
-            if time.monotonic() >= end:
-                raise TimeoutError("there was no room in time")
-            time.sleep(min(0.9, max(0.0, end - time.monotonic())))
-        return {}
-
-
 class SpoilsTheAwaited(ReferencePeer):
     """Does something to what it receives after it has waited for it."""
 

@@ -53,8 +53,6 @@ class SocketPeer(Descriptors):
             return "peer-closed"
         if isinstance(error, Lost):
             return "lost"
-        if isinstance(error, (BrokenPipeError, ConnectionResetError)):
-            return "peer-reset"
         return super().condition_of(error)
 
     def _socket(self, name: str) -> socket.socket:

@@ -163,7 +163,6 @@ class TwistedPeer(Descriptors):
         for kind, condition in (
             (PeerClosed, "peer-closed"),
             (Lost, "lost"),
-            (ConnectionResetError, "peer-reset"),
             (defer.TimeoutError, "timed-out"),
             (error.ConnectError, "os"),
         ):

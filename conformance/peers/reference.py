@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 # Which condition an exception stands for; the first that fits.
 _CONDITIONS = (
-    (fdpass.PeerReset, "peer-reset"),
     (fdpass.PeerClosed, "peer-closed"),
     (fdpass.DescriptorsLost, "lost"),
     (fdpass.SentInPart, "sent-in-part"),
