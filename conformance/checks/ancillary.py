@@ -621,3 +621,26 @@ def test_cloexec_on_each(s: Script) -> None:
         s.expect(first, True, "the first one is not close-on-exec")
         s.expect(second, True, "the second one is not close-on-exec")
         s.expect(third, True, "the last one is not close-on-exec")
+
+
+@should("ancillary.cloexec-at-exec", _CLOEXEC, subject="platform", endangers=("table",))
+def test_cloexec_at_exec(s: Script) -> None:
+    """What came with MSG_CMSG_CLOEXEC is not open in a program that is started.
+
+    The flag alone is not all: the descriptor has to be closed, and nothing else.
+    """
+    a, b = s.socketpair()
+    heard, said = s.pipe()
+    s.send(a, b"x", [said])
+    s.close(said)
+
+    came = s.recv(b, 1, flags=("CMSG_CLOEXEC",))
+    with s.process() as program:
+        s.become_another()
+    kept = s.write(came.fd(), b"x")
+    s.close(came.fd())
+    released = s.eof(heard)
+    s.kill(program)
+
+    s.expect(kept.errno, "", "starting a program has closed it here")
+    s.expect(released, True, "the program has it")

@@ -20,6 +20,10 @@ _BOUND = "POSIX.1-2017 XSH bind, listen: done to a socket, by whichever descript
 _NAMED = "POSIX.1-2017 XSH getsockname; XSH 2.10.16, SO_ACCEPTCONN: both are of the socket"
 _COUNTER = "eventfd(2): who inherits or duplicates it has the same counter"
 _MEMFD = "memfd_create(2): shared by passing the descriptor over a Unix socket"
+_TIMER = "timerfd_create(2): a file descriptor that refers to the timer"
+_PIDFD = "pidfd_open(2): the descriptor is readable when the process has ended"
+_PATH = "open(2), O_PATH: to pass it by a Unix socket is among what it is for"
+_TYPE = "POSIX.1-2017 XSH 2.10.16, SO_TYPE: of the socket"
 _QUEUE = "epoll(7): the interest list is of the open file description"
 _MEMORY = "XNU fg_sendable: files, sockets, pipes and shared memory objects can be sent"
 
@@ -264,6 +268,21 @@ def test_udp_socket(s: Script) -> None:
     s.expect(answer.data, b"answer", "the socket that came says other bytes")
 
 
+@should("kinds.tcp-over-ipv6", _ANY, subject="platform", endangers=("bidirectional",))
+def test_tcp_over_ipv6(s: Script) -> None:
+    """A connected TCP socket over IPv6 can be passed, too."""
+    c, d = s.inet("tcp6")
+    s.write(c, b"question")
+
+    came = _pass(s, d)
+    question = s.read(came, 8)
+    s.write(came, b"answer")
+    answer = s.read(c, 6)
+
+    s.expect(question.data, b"question", "the socket that came hears other bytes")
+    s.expect(answer.data, b"answer", "the socket that came says other bytes")
+
+
 @should("kinds.listener", _ANY, subject="platform", endangers=("passers",))
 def test_listener(s: Script) -> None:
     """A listening socket can be passed, with a connection that waits; it accepts more."""
@@ -307,6 +326,21 @@ def test_known_listener(s: Script) -> None:
     s.expect(listens, due, "the listener that came is not told as listening")
     s.expect(too, False, "a socket without a name has got that of another one")
     s.expect(does_not, False, "a socket that does not listen is told as a listener")
+
+
+@should("kinds.known-types", _TYPE, subject="platform", endangers=("passers",))
+def test_known_types(s: Script) -> None:
+    """A socket that comes is told by its type: of a stream, of datagrams, of records.
+
+    Who is given a socket decides by that how to speak over it.
+    """
+    for kind in ("stream", "dgram", "seqpacket"):
+        sent, _ = s.socketpair(kind)
+        due = s.getsockopt(sent, "TYPE")
+        came = _pass(s, sent)
+        told = s.getsockopt(came, "TYPE")
+
+        s.expect(told, due, "the socket that came is told as one of another type")
 
 
 @should("kinds.shared-memory", _MEMORY, subject="platform", endangers=("bidirectional",))
@@ -388,3 +422,49 @@ def test_event_queue(s: Script) -> None:
 
     s.expect(before.readable, False, "the queue that came tells of nothing that was")
     s.expect(after.readable, True, "the queue that came does not tell of what it watches")
+
+
+@should("kinds.timer", _TIMER, subject="platform", endangers=("bidirectional",))
+def test_timer(s: Script) -> None:
+    """A timer (timerfd) can be passed; that it has run out is taken from it once."""
+    timer = s.timer()
+    s.need(timer.errno.equals(""), "timers that are descriptors")
+
+    came = _pass(s, timer)
+    before = s.poll(came)
+    taken = s.read(came, 8)
+    after = s.poll(timer)
+
+    s.expect(before.readable, True, "the timer that came has not run out")
+    s.expect(taken.count, 8, "the timer that came does not tell how often")
+    s.expect(after.readable, False, "it is another timer than that of the sender")
+
+
+@should("kinds.process", _PIDFD, subject="platform", endangers=("bidirectional",))
+def test_process(s: Script) -> None:
+    """A descriptor of a process (pidfd) can be passed, and tells of its end."""
+    with s.process() as process:
+        pass
+    descriptor = s.process_descriptor(process)
+    s.need(descriptor.errno.equals(""), "descriptors of processes")
+
+    came = _pass(s, descriptor)
+    before = s.poll(came)
+    s.kill(process)
+    after = s.poll(came)
+
+    s.expect(before.readable, False, "what came tells of the end of a process that is there")
+    s.expect(after.readable, True, "what came does not tell of the end of the process")
+
+
+@should("kinds.path-only", _PATH, subject="platform", endangers=("bidirectional",))
+def test_path_only(s: Script) -> None:
+    """A descriptor that is a place alone (O_PATH) can be passed, and stays that."""
+    place = s.path_only()
+
+    came = _pass(s, place)
+    opened = s.open_at(came, "dev/null")
+    refused = s.read(came, 1)
+
+    s.expect(opened.errno, "", "from the place that came no file can be opened")
+    s.expect(refused.errno, "EBADF", "what is a place alone can be read where it came to")

@@ -32,6 +32,8 @@ _OPTIONS = "POSIX.1-2017 XSH 2.10.16, Use of Options: the options are of the soc
 _ABSENT = "unix(7), SCM_RIGHTS: without a buffer for them the descriptors are closed"
 _NOT_PASSED = "FreeBSD unix(4): descriptor flags, set with fcntl(2), are not passed to a receiver"
 _UNRECEIVED = "FreeBSD unix(4): what awaits delivery is closed when the destination is closed"
+_WAITS = "POSIX.1-2017 XSH read, recvmsg: without O_NONBLOCK they block until there is something"
+_EXEC = "POSIX.1-2017 XSH exec: descriptors stay open, attributes of the description unchanged"
 _CLOFORK = "POSIX.1-2024 XBD <sys/socket.h>, MSG_CMSG_CLOFORK: FD_CLOFORK is set on what comes"
 
 
@@ -390,6 +392,40 @@ def test_kept_by_a_child(s: Script) -> None:
     s.expect(seen.data, b"child", "what the child wrote is not there")
 
 
+@should(
+    "semantics.kept-by-a-program", _EXEC, subject="platform", endangers=("bidirectional", "status")
+)
+def test_kept_by_a_program(s: Script) -> None:
+    """A program that is started has what was received, with O_NONBLOCK as it was.
+
+    Except what is close-on-exec. Servers hand on their sockets like this.
+    """
+    a, b = s.socketpair()
+    heard, said = s.pipe()
+    gone, closed = s.pipe()
+    s.set_nonblocking(said)
+    s.send(a, b"x", [said, closed])
+    s.close(said)
+    s.close(closed)
+
+    came = s.recv(b, 1)
+    s.set_cloexec(came.fd(1))
+    with s.process() as program:
+        s.become_another()
+    nonblocking = s.nonblocking(came.fd(0))
+    s.close(came.fd(0))
+    s.close(came.fd(1))
+    held = s.poll(heard)
+    not_held = s.eof(gone)
+    s.kill(program)
+    released = s.eof(heard)
+
+    s.expect(nonblocking, True, "starting a program has cleared O_NONBLOCK")
+    s.expect(held.hangup, False, "the program has not got what was received before its start")
+    s.expect(not_held, True, "the program has what is close-on-exec")
+    s.expect(released, True, "it is open still when the program is gone")
+
+
 @should("semantics.sender-exits", _DUP, subject="platform", endangers=("fifo", "nonblocking"))
 def test_sender_exits(s: Script) -> None:
     """A descriptor that was sent arrives although its sender has exited.
@@ -469,6 +505,24 @@ def test_partial_send(s: Script) -> None:
 
     s.expect(first.fds, 1, "the descriptor did not come with the first byte")
     s.expect(second.fds, 0, "the descriptor came again with later bytes of its message")
+
+
+@should("semantics.long-message", _FIRST_OCTET, subject="platform", endangers=("fifo",))
+def test_long_message(s: Script) -> None:
+    """All bytes of a long message come as they were sent, beside a descriptor.
+
+    Of a stream as many as the channel takes; of datagrams and records one of 6000 bytes.
+    """
+    null = s.null()
+    for kind, size in (("stream", 60000), ("dgram", 6000), ("seqpacket", 6000)):
+        a, b = s.socketpair(kind)
+        sent = s.send(a, b"x" * size, [null], flags=("DONTWAIT",))
+        s.need(sent.errno.equals(""), f"a channel that takes a message of {size} bytes")
+        came = s.drain(b)
+
+        s.expect(came.count, sent.count, "of the bytes that were taken some are lost")
+        s.expect(came.others, 0, "bytes have changed on the way")
+        s.expect(came.fds, 1, "it came without its descriptor, or with another one")
 
 
 @must("semantics.one-datagram", _ONE_SEGMENT, subject="platform", endangers=("fifo",))
@@ -629,6 +683,30 @@ def test_nonblock_works(s: Script) -> None:
 
     s.expect(nothing.errno, "EAGAIN", "to read from an empty pipe did not fail")
     s.expect(last.errno, "EAGAIN", "to write to a full pipe did not fail")
+
+
+@must("semantics.blocking-waits", _WAITS, subject="platform", endangers=("status", "nonblocking"))
+def test_blocking_waits(s: Script) -> None:
+    """A received descriptor without O_NONBLOCK waits for what comes a moment later.
+
+    Asked of a pipe, of a socket, and of the channel by which both came.
+    """
+    a, b = s.socketpair()
+    read_end, write_end = s.pipe()
+    c, d = s.socketpair()
+    s.send(a, b"x", [read_end, d])
+
+    came = s.recv(b, 1)
+    s.write_soon(write_end, b"1")
+    by_pipe = s.read(came.fd(0), 1)
+    s.write_soon(c, b"2")
+    by_socket = s.recv(came.fd(1), 1)
+    s.write_soon(a, b"3")
+    by_channel = s.recv(b, 1)
+
+    for seen, data in ((by_pipe, b"1"), (by_socket, b"2"), (by_channel, b"3")):
+        s.expect(seen.errno, "", "what has no O_NONBLOCK does not wait")
+        s.expect(seen.data, data, "it has not waited for what was written")
 
 
 @should("semantics.readable-by-queue", _EPOLL, subject="platform", endangers=("nonblocking",))

@@ -24,6 +24,11 @@ _ALL = (
     "event-counter",
     "memory-file",
     "event-queue",
+    "tcp-over-ipv6",
+    "known-types",
+    "timer",
+    "process",
+    "path-only",
 )
 
 MUTANTS = (
@@ -59,6 +64,12 @@ MUTANTS = (
         "kinds.known-listener",
         because="the listener that came has another name",
         system="forgets-names",
+    ),
+    Mutant(
+        "forgets-types",
+        "kinds.known-types",
+        because="is told as one of another type",
+        system="forgets-types",
     ),
     Mutant(
         "reopens",

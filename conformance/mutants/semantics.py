@@ -59,5 +59,11 @@ MUTANTS = (
     _on("says-writable", "writable-with-room", "poll tells of room in a full channel"),
     _on("shuts-nothing", "shut-down-together", "does not read the end of a socket"),
     _on("fork-closes", "kept-by-a-child", "has not got what was received before the fork"),
+    _on("never-waits", "blocking-waits", "what has no O_NONBLOCK does not wait"),
+    _on("sets-nonblock", "blocking-waits", "what has no O_NONBLOCK does not wait"),
+    _on("exec-clears-nonblock", "kept-by-a-program", "has cleared O_NONBLOCK"),
+    _on("exec-closes-all", "kept-by-a-program", "has not got what was received"),
+    _on("exec-keeps-all", "kept-by-a-program", "the program has what is close-on-exec"),
+    _on("spoils-pages", "long-message", "bytes have changed on the way"),
     _on("resets-options", "options-kept", "SO_RCVTIMEO has changed on the way"),
 )

@@ -107,6 +107,11 @@ class Received(Result):
         return self._field("beyond")
 
     @property
+    def others(self) -> Value:
+        """How many bytes are unlike the first one; drain only."""
+        return self._field("others")
+
+    @property
     def all(self) -> Field:
         """Everything that the step gave, for another step to look at."""
         self._may_use(self._step)

@@ -29,7 +29,7 @@ class Script(Recording):
         return self._two("socketpair", kind)
 
     def inet(self, kind: str) -> tuple[Fd, Fd]:
-        """Open two connected sockets of the loopback interface: ``tcp`` or ``udp``."""
+        """Open two connected sockets of the loopback interface: ``tcp``, ``udp`` or ``tcp6``."""
         return self._two("inet", kind)
 
     def pipe(self) -> tuple[Fd, Fd]:
@@ -116,9 +116,21 @@ class Script(Recording):
         """Open an event queue (epoll) that watches a descriptor for something to read."""
         return self._one("event_queue", fd)
 
+    def timer(self) -> Fd:
+        """Open a timer (timerfd) that has run out."""
+        return self._one("timer")
+
+    def process_descriptor(self, process: Fd) -> Fd:
+        """Open a descriptor of a process (pidfd_open): readable when that has ended."""
+        return self._one("process_descriptor", process)
+
     def directory(self) -> Fd:
         """Open a directory."""
         return self._one("directory")
+
+    def path_only(self) -> Fd:
+        """Open the directory that :meth:`directory` opens, as a place alone (O_PATH)."""
+        return self._one("path_only")
 
     def open_at(self, directory: Fd, path: str) -> Fd:
         """Open a file for reading, by its path from a directory."""
@@ -153,6 +165,10 @@ class Script(Recording):
     def write(self, fd: Fd, data: bytes) -> Result:
         """Write, by the system call of this name: ``count``."""
         return self._result("write", "count", fd, data)
+
+    def write_soon(self, fd: Fd, data: bytes) -> Result:
+        """Have a child write a tenth of a second later, by which time the next step waits."""
+        return self._result("write_soon", "", fd, data)
 
     def seek(self, fd: Fd, offset: int) -> Result:
         """Set the file offset, from the start."""
@@ -249,8 +265,12 @@ class Script(Recording):
         return Received(self.may_use, step)
 
     def drain(self, sock: Fd) -> Received:
-        """Receive all that is there, and close what came: ``count``, ``fds``, ``ctrunc`` in all."""
-        return Received(self.may_use, self._step("drain", "result", "count fds ctrunc", (sock,)))
+        """Receive all that is there, and close what came.
+
+        In all: ``count``, ``fds``, ``ctrunc``, and ``others``, bytes unlike the first one.
+        """
+        told = "count fds ctrunc others"
+        return Received(self.may_use, self._step("drain", "result", told, (sock,)))
 
     def send_to(self, sock: Fd, path: Value, data: bytes, fds: Sequence[Fd] = ()) -> Result:
         """Send a datagram to a path: ``count``."""
@@ -404,7 +424,7 @@ class Script(Recording):
         return self._result("setsockopt", "", sock, option, value)
 
     def getsockopt(self, sock: Fd, option: str) -> Value:
-        """Give the seconds of RCVTIMEO; of another socket option, whether it is set."""
+        """Give the seconds of RCVTIMEO, the number of TYPE; of others, whether they are set."""
         return self._value("getsockopt", sock, option)
 
     def is_named(self, sock: Fd, path: Value) -> Value:
@@ -452,6 +472,13 @@ class Script(Recording):
         """
         with self._block("process") as block:
             yield Fd(block.name)
+
+    def become_another(self) -> Result:
+        """Go on as another program, by exec; last in the block of a :meth:`process`.
+
+        It is the shell, which does nothing but stay; it has what is not close-on-exec.
+        """
+        return self._result("become_another", "")
 
     def kill(self, process: Fd) -> Result:
         """Kill a process by SIGKILL, and wait for its end."""

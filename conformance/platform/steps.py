@@ -26,6 +26,7 @@ NUMBERS = (
     "unopened",
     "stale",
     "beyond",
+    "others",
 )
 """The fields of a result that are numbers; a truth is 1 or 0."""
 TEXTS = ("errno", "text")

@@ -61,7 +61,7 @@ ssize_t recvmsg(int fd, struct msghdr *message, int flags)
 {
     if (!is_channel(fd))
         return REAL(recvmsg)(fd, message, flags);
-    if (notice(fd)->stuck) {
+    if (notice(fd)->stuck || does_not_wait(fd)) {
         errno = EAGAIN;
         return -1;
     }
@@ -108,6 +108,10 @@ ssize_t read(int fd, void *data, size_t size)
 {
     if (active && interrupted(fd))
         return -1;
+    if (does_not_wait(fd)) {
+        errno = EAGAIN;
+        return -1;
+    }
     if (!is_channel(fd))
         return REAL(read)(fd, data, size);
     if (quirk(JOINS_MESSAGES | INSTALLS_UNSEEN))
@@ -230,6 +234,15 @@ int getsockname(int fd, struct sockaddr *restrict name, socklen_t *restrict size
     return said;
 }
 
+int getsockopt(int fd, int level, int option, void *restrict value, socklen_t *restrict size)
+{
+    int said = REAL(getsockopt)(fd, level, option, value, size);
+    if (said == 0 && wrong(FORGETS_TYPES) && level == SOL_SOCKET && option == SO_TYPE &&
+        is_channel(fd) && notice(fd)->arrived)
+        *(int *)value = SOCK_STREAM;
+    return said;
+}
+
 int shutdown(int fd, int how)
 {
     if (wrong(SHUTS_NOTHING) && is_channel(fd) && notice(fd)->arrived)
@@ -259,12 +272,12 @@ int close(int fd)
     return REAL(close)(fd);
 }
 
-static void clear_all_nonblock(void)
+static void clear_all_nonblock(bool only_channels)
 {
     struct rlimit limit = {.rlim_cur = 1024};
     getrlimit(RLIMIT_NOFILE, &limit);
     for (int fd = 0; fd < 4096 && (rlim_t)fd < limit.rlim_cur; fd++)
-        if (is_channel(fd))
+        if (is_channel(fd) || !only_channels)
             fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
 }
 
@@ -280,11 +293,22 @@ pid_t fork(void)
         new_owner();
     unlock();
     if (child == 0 && quirk(FORK_CLEARS))
-        clear_all_nonblock();
+        clear_all_nonblock(true);
     if (child == 0 && wrong(FORK_CLOSES))
         close_received();
     if (child == 0 && wrong(FORK_CLEARS_CLOEXEC))
         clear_received_cloexec();
     errno = error;
     return child;
+}
+
+int execv(const char *path, char *const arguments[])
+{
+    if (wrong(EXEC_CLEARS))
+        clear_all_nonblock(false);
+    if (wrong(EXEC_CLOSES))
+        close_received();
+    if (wrong(EXEC_KEEPS))
+        clear_received_cloexec();
+    return REAL(execv)(path, arguments);
 }

@@ -83,6 +83,14 @@ bool was_received(int fd)
     return was;
 }
 
+/* Nothing is there to be read from it, and it is not to wait. */
+bool does_not_wait(int fd)
+{
+    struct pollfd one = {.fd = fd, .events = POLLIN};
+    bool came = fd >= 0 && fd < NOTED && noted[fd];
+    return wrong(NEVER_WAITS) && came && REAL(poll)(&one, 1, 0) == 0;
+}
+
 void close_received(void)
 {
     for (int fd = 0; fd < NOTED; fd++)
@@ -116,6 +124,19 @@ void give_last_again(struct delivery *delivery)
 {
     if (last_inode == delivery->channel->inode && !delivery->peek)
         copy(&delivery->rights, &last, delivery->cloexec);
+}
+
+/* A page is kept, the others are not. */
+void spoil_pages(struct delivery *delivery)
+{
+    size_t left = delivery->bytes;
+    for (size_t i = 0; i < delivery->message->msg_iovlen && left > 4096; i++) {
+        const struct iovec *part = &delivery->message->msg_iov[i];
+        size_t inside = part->iov_len < left ? part->iov_len : left;
+        if (inside > 4096)
+            memset((char *)part->iov_base + 4096, 0, inside - 4096);
+        left -= inside;
+    }
 }
 
 /* A message has come with descriptors, and the buffer has room: go on into the next one. */

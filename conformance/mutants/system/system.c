@@ -125,6 +125,15 @@ static const struct fault FAULTS[] = {
     /* No system is known to: a proxy of sockets that keeps the real ones would. */
     {"forgets-names", .wrongs = FORGETS_NAMES},
     {"shuts-nothing", .wrongs = SHUTS_NOTHING},
+    {"forgets-types", .wrongs = FORGETS_TYPES},
+    /* No system is known to: a proxy would, which waits elsewhere than in the call. */
+    {"never-waits", .deliver = note_received, .wrongs = NEVER_WAITS},
+    /* No system is known to: what an emulator does that starts programs by itself. */
+    {"exec-clears-nonblock", .wrongs = EXEC_CLEARS},
+    {"exec-closes-all", .deliver = note_received, .wrongs = EXEC_CLOSES},
+    {"exec-keeps-all", .deliver = note_received, .wrongs = EXEC_KEEPS},
+    /* Who copies a message between two memories, and takes it for one page. */
+    {"spoils-pages", .deliver = spoil_pages, .plain = spoil_pages},
     /* As MSG_CMSG_CLOFORK has it, unasked. */
     {"fork-closes", .deliver = note_received, .wrongs = FORK_CLOSES},
     /* What no short test shows. */

@@ -91,6 +91,11 @@ enum wrong {
     FORK_CLOSES = 1 << 18,
     FORK_CLEARS_CLOEXEC = 1 << 19,
     FORGETS_NAMES = 1 << 20,
+    FORGETS_TYPES = 1 << 21,
+    NEVER_WAITS = 1 << 22,
+    EXEC_CLEARS = 1 << 23,
+    EXEC_CLOSES = 1 << 24,
+    EXEC_KEEPS = 1 << 25,
     CONNECTING = WAITS_ANYWAY | CONNECTS_TO_NOBODY,
     ACCEPTING = WAITS_ANYWAY | ACCEPTS_LAST | ACCEPTS_ONCE | NOTES_EARLY,
 };
@@ -272,6 +277,8 @@ PRIVATE ssize_t read_message(int fd, void *data, size_t size);
 PRIVATE void keep_unread(int fd);
 PRIVATE void note_received(struct delivery *delivery);
 PRIVATE bool was_received(int fd);
+PRIVATE bool does_not_wait(int fd);
+PRIVATE void spoil_pages(struct delivery *delivery);
 PRIVATE void close_received(void);
 PRIVATE void clear_received_cloexec(void);
 PRIVATE ssize_t receive_in_two(int fd, struct msghdr *message, int flags);

@@ -31,6 +31,17 @@ def do_write(fd: int, data: bytes) -> Result:
 
 
 @gives()
+def do_write_soon(fd: int, data: bytes) -> Result:
+    pid = os.fork()
+    if pid == 0:
+        time.sleep(0.1)
+        os.write(fd, data)
+        os._exit(0)
+    State.processes.append(pid)
+    return Result()
+
+
+@gives()
 def do_seek(fd: int, offset: int) -> Result:
     os.lseek(fd, offset, os.SEEK_SET)
     return Result()

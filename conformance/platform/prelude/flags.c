@@ -102,6 +102,8 @@ static int option_of(const char *option)
         return SO_RCVTIMEO;
     if (!strcmp(option, "ACCEPTCONN"))
         return SO_ACCEPTCONN;
+    if (!strcmp(option, "TYPE"))
+        return SO_TYPE;
 #ifdef SO_PASSCRED
     if (!strcmp(option, "PASSCRED"))
         return SO_PASSCRED;
@@ -127,7 +129,8 @@ static struct result do_getsockopt(int sock, const char *option)
     struct timeval time = {0, 0};
     socklen_t size = is_time ? sizeof time : sizeof value;
     int said = getsockopt(sock, SOL_SOCKET, name, is_time ? (void *)&time : (void *)&value, &size);
-    return numbered(is_time ? (long)time.tv_sec : !!value, said < 0 ? errno : 0);
+    long told = is_time ? (long)time.tv_sec : name == SO_TYPE ? value : !!value;
+    return numbered(told, said < 0 ? errno : 0);
 }
 
 static struct result do_is_named(int sock, const char *path)

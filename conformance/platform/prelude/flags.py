@@ -107,7 +107,7 @@ def do_getsockopt(sock: int, option: str) -> Result:
     with borrowed(sock) as there:
         seen = there.getsockopt(socket.SOL_SOCKET, number, size)
     (first,) = struct.unpack_from("l" if option == "RCVTIMEO" else "i", seen)
-    return numbered(first if option == "RCVTIMEO" else bool(first))
+    return numbered(first if option in {"RCVTIMEO", "TYPE"} else bool(first))
 
 
 @gives("number")

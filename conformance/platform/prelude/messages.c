@@ -243,9 +243,13 @@ static struct result do_drain(int sock)
 {
     struct result all = outcome(0), one;
     struct iovec part = {memory(65536), 65536};
+    char first = 0;
     int more;
     begin("drain");
     while ((more = recv_next(sock, part, 64, &one)) > 0) {
+        first = all.count || !one.count ? first : *(char *)part.iov_base;
+        for (long i = 0; i < one.count; i++)
+            all.others += ((char *)part.iov_base)[i] != first;
         all.count += one.count;
         all.fds += one.fds;
         all.ctrunc |= one.ctrunc;
@@ -254,9 +258,9 @@ static struct result do_drain(int sock)
     }
     int error = more < 0 ? errno : 0;
     all.error = error ? error_name(error) : "";
-    char line[96];
-    sprintf(line, ", \"count\": %ld, \"fds\": %ld, \"ctrunc\": %ld", all.count, all.fds,
-            all.ctrunc);
+    char line[128];
+    sprintf(line, ", \"count\": %ld, \"fds\": %ld, \"ctrunc\": %ld, \"others\": %ld", all.count,
+            all.fds, all.ctrunc, all.others);
     done(error, 0, line);
     return all;
 }

@@ -116,11 +116,13 @@ def recv_all(sock: int, size: int, room: int) -> Iterator[tuple[bytes, Sequence[
             yield data, fds, flags
 
 
-@gives("count", "fds", "ctrunc")
+@gives("count", "fds", "ctrunc", "others")
 def do_drain(sock: int) -> Result:
     result = Result()
     for data, fds, flags in recv_all(sock, 65536, 64):
         result.count += len(data)
+        result.data = result.data or data[:1]
+        result.others += len(data) - data.count(result.data)
         result.received += fds
         result.ctrunc |= int(bool(flags & socket.MSG_CTRUNC))
         for fd in fds:

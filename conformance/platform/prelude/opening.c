@@ -25,32 +25,40 @@ static void do_socketpair(const char *kind, int *one, int *other)
     both(socketpair(AF_UNIX, type, 0, pair), pair, one, other);
 }
 
-static int bound(int fd, struct sockaddr_in *name)
+/* An address of the loopback interface, of either family. */
+union place {
+    struct sockaddr any;
+    struct sockaddr_in in;
+    struct sockaddr_in6 in6;
+};
+
+static int bound(int fd, int family, union place *name, socklen_t *size)
 {
-    socklen_t room = sizeof *name;
+    *size = family == AF_INET6 ? sizeof name->in6 : sizeof name->in;
     memset(name, 0, sizeof *name);
-    name->sin_family = AF_INET;
-    name->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    if (bind(fd, (struct sockaddr *)name, sizeof *name) < 0)
-        return -1;
-    return getsockname(fd, (struct sockaddr *)name, &room);
+    name->any.sa_family = (sa_family_t)family;
+    if (family == AF_INET6)
+        name->in6.sin6_addr = in6addr_loopback;
+    else
+        name->in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    return bind(fd, &name->any, *size) < 0 ? -1 : getsockname(fd, &name->any, size);
 }
 
-static int connected(int type, int pair[2])
+static int connected(int family, int type, int pair[2])
 {
-    struct sockaddr_in one, other;
-    int fd = socket(AF_INET, type, 0);
-    pair[0] = socket(AF_INET, type, 0);
-    if (fd < 0 || pair[0] < 0 || bound(fd, &one) < 0)
+    union place one, other;
+    socklen_t size;
+    int fd = socket(family, type, 0);
+    pair[0] = socket(family, type, 0);
+    if (fd < 0 || pair[0] < 0 || bound(fd, family, &one, &size) < 0)
         return -1;
     if (type == SOCK_DGRAM) {
         pair[1] = fd;
-        if (bound(pair[0], &other) < 0 ||
-            connect(fd, (struct sockaddr *)&other, sizeof other) < 0)
+        if (bound(pair[0], family, &other, &size) < 0 || connect(fd, &other.any, size) < 0)
             return -1;
-        return connect(pair[0], (struct sockaddr *)&one, sizeof one);
+        return connect(pair[0], &one.any, size);
     }
-    if (listen(fd, 1) < 0 || connect(pair[0], (struct sockaddr *)&one, sizeof one) < 0)
+    if (listen(fd, 1) < 0 || connect(pair[0], &one.any, size) < 0)
         return -1;
     pair[1] = accept(fd, NULL, NULL);
     close(fd);
@@ -61,7 +69,8 @@ static void do_inet(const char *kind, int *one, int *other)
 {
     int pair[2];
     begin("inet");
-    both(connected(*kind == 't' ? SOCK_STREAM : SOCK_DGRAM, pair), pair, one, other);
+    int family = strcmp(kind, "tcp6") ? AF_INET : AF_INET6;
+    both(connected(family, *kind == 't' ? SOCK_STREAM : SOCK_DGRAM, pair), pair, one, other);
 }
 
 static void do_pipe(int *one, int *other)
@@ -303,6 +312,45 @@ static int do_event_queue(int fd)
 #else
     (void)fd;
     missing("this system has no epoll", "");
+    return -1;
+#endif
+}
+
+static int do_timer(void)
+{
+    begin("timer");
+#ifdef __linux__
+    struct itimerspec soon = {.it_value = {0, 1}};
+    struct pollfd one = {.events = POLLIN};
+    one.fd = timerfd_create(CLOCK_MONOTONIC, 0);
+    if (one.fd < 0 || timerfd_settime(one.fd, 0, &soon, NULL) < 0 || poll(&one, 1, 1000) < 0)
+        return opened(-1, 1);
+    return opened(one.fd, 1);
+#else
+    missing("this program knows no timer of this system", "");
+    return -1;
+#endif
+}
+
+static int do_process_descriptor(pid_t process)
+{
+    begin("process_descriptor");
+#ifdef SYS_pidfd_open
+    return opened((int)syscall(SYS_pidfd_open, process, 0), 1);
+#else
+    (void)process;
+    missing("this system has no pidfd_open", "");
+    return -1;
+#endif
+}
+
+static int do_path_only(void)
+{
+    begin("path_only");
+#ifdef O_PATH
+    return opened(open("/", O_PATH), 1);
+#else
+    missing("this system has no O_PATH", "");
     return -1;
 #endif
 }

@@ -11,8 +11,9 @@ import socket
 import struct
 import sys
 import tempfile
+import time
 
-from .saying import Result, State, missing
+from .saying import Result, State, missing, wrong
 from .steps import borrowed, gives, numbered, opens
 
 
@@ -42,11 +43,12 @@ def do_socketpair(kind: str) -> tuple[int, int]:
 
 @opens(2)
 def do_inet(kind: str) -> tuple[int, int]:
-    one = socket.socket(socket.AF_INET, kind_of({"tcp": "stream", "udp": "dgram"}[kind]))
-    one.bind(("127.0.0.1", 0))
-    other = socket.socket(socket.AF_INET, one.type)
+    family, home = (socket.AF_INET6, "::1") if kind == "tcp6" else (socket.AF_INET, "127.0.0.1")
+    one = socket.socket(family, kind_of("dgram" if kind == "udp" else "stream"))
+    one.bind((home, 0))
+    other = socket.socket(family, one.type)
     if kind == "udp":
-        other.bind(("127.0.0.1", 0))
+        other.bind((home, 0))
         one.connect(other.getsockname())
         other.connect(one.getsockname())
         return one.detach(), other.detach()
@@ -224,6 +226,34 @@ def do_event_queue(fd: int) -> int:
     number = os.dup(queue.fileno())
     queue.close()
     return number
+
+
+@opens(1)
+def do_timer() -> int:
+    library = ctypes.CDLL(None, use_errno=True)  # os.timerfd_create is of Python 3.13
+    if not hasattr(library, "timerfd_create"):
+        missing("this system has no timerfd_create")
+    timer: int = library.timerfd_create(time.CLOCK_MONOTONIC, 0)
+    soon = (ctypes.c_long * 4)(0, 0, 0, 1)  # in a nanosecond, once
+    if timer < 0 or library.timerfd_settime(timer, 0, soon, None) < 0:
+        raise OSError(ctypes.get_errno(), "")
+    if not select.select([timer], [], [], State.seconds)[0]:
+        wrong("a timer did not run out")
+    return timer
+
+
+@opens(1)
+def do_process_descriptor(process: int) -> int:
+    if not hasattr(os, "pidfd_open"):
+        missing("this Python has no os.pidfd_open")
+    return os.pidfd_open(process)
+
+
+@opens(1)
+def do_path_only() -> int:
+    if not hasattr(os, "O_PATH"):
+        missing("this Python has no os.O_PATH")
+    return os.open("/", os.O_PATH)
 
 
 @opens(1)

@@ -32,6 +32,8 @@
 #ifdef __linux__
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/syscall.h>
+#include <sys/timerfd.h>
 #endif
 
 enum { HOLDS = 0, FAILS = 1, MISSING = 77, WRONG = 99, TABLE = 4096, MOST_MADE = 64, TRIES = 30 };
@@ -55,7 +57,7 @@ struct result { /* what a step gave; the fields that a step does not give stay e
     const char *error, *text;
     struct bytes data;
     long number, count, messages, ctrunc, trunc, overrun, readable, writable, hangup, fds;
-    long addresses, unopened, stale, beyond;
+    long addresses, unopened, stale, beyond, others;
     int *list;
 };
 

@@ -24,7 +24,7 @@ class Result:
         self.data = b""
         self.number = self.count = self.messages = self.ctrunc = self.trunc = self.overrun = 0
         self.readable = self.writable = self.hangup = 0
-        self.addresses = self.unopened = self.stale = self.beyond = 0
+        self.addresses = self.unopened = self.stale = self.beyond = self.others = 0
         self.received: list[int] = []
 
     @property
