@@ -25,6 +25,7 @@ _CHECKS = _HERE / "checks"
 _NOT_CHECKS = (_HERE / "tests", _HERE / "mutants")
 _LEVELS = ("must", "should", "may")
 _SUBJECTS = ("each", "passer", "platform")
+_LEAST = 8  # descriptors that wait to be received; who has taken so many may refuse more
 _NURSERIES = pytest.StashKey[dict[tuple[str, ...], Any]]()
 _SUBJECT = pytest.StashKey["Subject"]()
 _LEFT_OUT = pytest.StashKey[str]()
@@ -378,7 +379,7 @@ def _try_platform(pyfuncitem: pytest.Function, requirement: Requirement) -> None
 
 def _try_passer(pyfuncitem: pytest.Function, requirement: Requirement) -> None:
     """Run a check at a bench of its own; giving everything back is a part of it."""
-    from .errors import Lacking, hidden
+    from .errors import Lacking, PassFailed, hidden
     from .harness.bench import Bench
 
     __tracebackhide__ = hidden
@@ -410,6 +411,10 @@ def _try_passer(pyfuncitem: pytest.Function, requirement: Requirement) -> None:
         bench.finish()
     except Lacking as lack:
         pytest.skip(str(lack))
+    except PassFailed as failure:
+        if failure.condition != "queue-full" or bench.unreceived <= _LEAST:
+            raise
+        pytest.skip(f"it does not take {bench.unreceived} of which none is received yet")
     finally:
         bench.close()
         pyfuncitem.stash[_TRANSCRIPTS] = bench.transcripts()

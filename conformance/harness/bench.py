@@ -112,6 +112,11 @@ class Bench:
             (player,) = self.start({END: theirs.fileno()})
         return player.adopt_given(END, {**self._options, **options}), self._raw_ends[-1]
 
+    @property
+    def unreceived(self) -> int:
+        """How many descriptors more were to be sent by now than were received."""
+        return sum(books.sent - books.received for books in self._books)
+
     def needs_table(self, size: int = 512) -> None:
         """Say that this cannot be tried where no descriptor table may be so large.
 

@@ -106,6 +106,7 @@ class Books:
         self.passers: list[str] = []
         self.is_stopped = False
         self.to_undo: dict[str, dict[str, object]] = {}
+        self.sent = self.received = 0  # descriptors: those that passers were to send, and came
 
     def enter(self, number: int) -> Held:
         """Enter a descriptor that the peer has opened or received."""
@@ -131,6 +132,11 @@ class Books:
         if "fd" in answer:
             return self.enter(answer["fd"])
         return answer
+
+    def received_of(self, answer: Answer) -> object:
+        """Give the value of an answer that brings what a passer has received."""
+        self.received += len(answer["fds"]) if "fds" in answer else 1
+        return self.value_of(answer)
 
     def child(self, peer: Peer) -> Books:
         """Copy the books for the child of a fork."""

@@ -34,6 +34,7 @@ __tracebackhide__ = hidden
 
 _MAKING = frozenset({"listen", "accept", "connect"})
 _A_MOMENT = 0.02  # seconds, in which the other peer has begun to wait
+_RECEIVING = frozenset({"recv", "recv_nowait", "recv_many", "recv_with_data"})
 _WAITING = frozenset({"recv", "recv_many", "recv_with_data", "flush", "accept", "connect"})
 
 
@@ -78,8 +79,12 @@ class Player:
             fields["dialect"] = self._options["dialect"]
         if op in _WAITING and timeout != FOREVER:
             fields["timeout"] = self.peer.patience.seconds(WITHIN if timeout is None else timeout)
+        if op in {"send", "send_many"}:
+            fds = fields.get("fds")
+            self.books.sent += len(fds) if isinstance(fds, list) else 1
+        value_of = self.books.received_of if op in _RECEIVING else self.books.value_of
         of_whom = None if "listener" in fields else self.passer or None
-        return self.peer.ask(op, self.books.value_of, passer=of_whom, **fields)
+        return self.peer.ask(op, value_of, passer=of_whom, **fields)
 
     def send(self, held: Held, *, close: bool = False, data: bytes = b"") -> None:
         """Send one descriptor; with *close* the passer takes it over."""

@@ -13,6 +13,7 @@ from conformance.peers.reference import ReferencePeer
 from .keepers import ClosesWhatItRefuses
 from .mutant import HASTY, Mutant
 from .queuers import (
+    CountsForGood,
     DropsOneAtAnError,
     FlushesToNobody,
     LooksForRoomNowAndThen,
@@ -134,6 +135,12 @@ MUTANTS = (
         because="recv_nowait: no answer within",
         peer=NowaitWaits,
         timeout_scale=HASTY,
+    ),
+    Mutant(
+        "CountsForGood",
+        "nonblocking.room-again",
+        because="that it took at first it takes",
+        peer=CountsForGood,
     ),
     Mutant(
         "NowaitIsIdle",

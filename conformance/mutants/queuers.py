@@ -128,6 +128,23 @@ class DropsOneAtAnError(OneQueue):
             raise
 
 
+class CountsForGood(ReferencePeer):
+    """Counts as queued for ever what has once waited in its queue."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._most = 0
+
+    def op_send(self, request: Request) -> object:
+        """Send it, unless the queue was full at any time and is not empty."""
+        passer = self.passer(request)
+        if self._most >= 50 and passer.queued:
+            raise fdpass.QueueFull
+        answer = super().op_send(request)
+        self._most = max(self._most, passer.queued)
+        return answer
+
+
 class FlushesToNobody(ReferencePeer):
     """Says that all has gone when there is nobody to whom it could go."""
 
