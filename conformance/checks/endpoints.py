@@ -339,7 +339,8 @@ def test_full_queue(s: Script) -> None:
     known = full.is_one_of("EAGAIN", "ECONNREFUSED", "EINPROGRESS", "ETIMEDOUT")
     s.need(known | full.equals(""), "a queue of a known kind")
     s.expect(known, "a queue for one took forty")
-    s.expect(later.errno, "", "after an accept there is no room for another one")
+    room = later.errno.is_one_of("", "EINPROGRESS")
+    s.expect(room, "after an accept there is no room for another one")
     s.close(first)
 
 

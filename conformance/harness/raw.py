@@ -12,6 +12,8 @@ import socket
 import time
 from typing import TYPE_CHECKING, TypeVar
 
+from ..errors import Lacking
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -27,6 +29,7 @@ _TRY_LATER = {errno.EAGAIN, errno.EWOULDBLOCK, errno.ENOBUFS} | {
     getattr(errno, name) for name in ("ETOOMANYREFS",) if hasattr(errno, name)
 }
 _PAUSE = 0.002  # seconds
+_FEW = 16  # descriptors, which every system takes in one message
 
 
 class RawEnd:
@@ -40,10 +43,20 @@ class RawEnd:
         self._socket.setblocking(False)
 
     def send(self, data: bytes, fds: Sequence[int] = ()) -> None:
-        """Send one message; borrows *fds*, which are the harness' own."""
+        """Send one message; borrows *fds*, which are the harness' own.
+
+        Raises:
+            Lacking: they are many, and the system refuses so many in one message.
+
+        """
         rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []
         while data:
-            sent = self._persistently(lambda: self._socket.sendmsg([data], rights))  # noqa: B023
+            try:
+                sent = self._persistently(lambda: self._socket.sendmsg([data], rights))  # noqa: B023
+            except OSError as error:
+                if error.errno == errno.EINVAL and len(fds) > _FEW:
+                    raise Lacking(f"{len(fds)} descriptors in one message are refused") from None
+                raise
             data, rights = data[sent:], []
 
     def send_opened(self, data: bytes, things: Sequence[Openable]) -> None:
