@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING
 from conformance.errors import Lacking, PassFailed
 from conformance.harness.held import NEVER_OPEN, Held
 from conformance.harness.patience import FOREVER, NOTHING
-from conformance.harness.queues import ENOUGH, drain, fill, fill_until_queued, needs_queued
+from conformance.harness.queues import (
+    ENOUGH,
+    drain,
+    fill,
+    fill_until_queued,
+    needs_queued,
+    needs_room,
+)
 from conformance.harness.seen import is_socket, would_be_inherited
 from conformance.harness.tokens import Place
 from conformance.requirement import must, should
@@ -142,9 +149,10 @@ def test_queue_moves_without_limit(bench: Bench) -> None:
     bench.needs_table()
     first, second = bench.join(batch=1)
     filler, token, answer = bench.tokens(3)
-    sent = fill_until_queued(first, first.open(filler))
-    needs_queued(first, sent)
-    first.send(first.open(token))
+    with needs_room():
+        sent = fill_until_queued(first, first.open(filler))
+        needs_queued(first, sent)
+        first.send(first.open(token))
 
     waiting = first.ask("recv", FOREVER)
     received = _recv_until(second, token, sent + 1)
@@ -567,7 +575,8 @@ def test_many_taken_over(bench: Bench) -> None:
     first, second = bench.join(batch=2)
     tokens = bench.tokens(3)
 
-    first.send_many(first.open_all(tokens), close=True)
+    with needs_room():
+        first.send_many(first.open_all(tokens), close=True)
     first.flush()
     received = second.recv_all(3)
 
@@ -611,10 +620,11 @@ def test_queued_taken_over(bench: Bench) -> None:
     filler, *tokens = bench.tokens(4)
     others = bench.tokens(4)
     second.stop()
-    before = fill_until_queued(first, first.open(filler))
-    needs_queued(first, before)
-    for token in tokens:
-        first.send(first.open(token), close=True)
+    with needs_room():
+        before = fill_until_queued(first, first.open(filler))
+        needs_queued(first, before)
+        for token in tokens:
+            first.send(first.open(token), close=True)
 
     opened = first.open_all(others)
     second.go_on()
@@ -636,12 +646,12 @@ def test_queue_is_released(bench: Bench) -> None:
     bench.needs_table()
     first, second = bench.join(batch=1)
     filler, token, another = bench.tokens(3)
-    held = first.open(filler)
+    held, borrowed = first.open(filler), first.open(another)
     second.stop()
-    needs_queued(first, fill_until_queued(first, held))
-    first.send(first.open(token), close=True)
-    borrowed = first.open(another)
-    first.send(borrowed)
+    with needs_room():
+        needs_queued(first, fill_until_queued(first, held))
+        first.send(first.open(token), close=True)
+        first.send(borrowed)
 
     first.drop()
     assert another.is_written_by(borrowed), "what was only borrowed is closed with the channel"
