@@ -5,10 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from conformance.errors import Lacking, PassFailed
+from conformance.harness.held import NEVER_OPEN, Held
+from conformance.harness.queues import drain, fill_until_queued, needs_queued, needs_room
 from conformance.harness.series import Series
 from conformance.requirement import may, must, should
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from conformance.harness.bench import Bench
     from conformance.harness.player import Player
 
@@ -17,6 +21,9 @@ _EXERCISE = "AnyEvent::FDpasser, t/buffer_exercise.t"
 _ARRAY = "cmsg(3): an array of descriptors, in its order"
 _DUP = "unix(7), SCM_RIGHTS: as if by dup(2)"
 _FIRST_OCTET = "POSIX.1-2017 XSH 2.10.11: as if queued along with the first normal data octet"
+
+_FORK = "POSIX.1-2017 XSH fork: the same open file description"
+_ERROR = "AnyEvent::FDpasser, FDpasser.pm, error: it loses them"
 
 _PATIENTLY = 20  # seconds: a system may take what is sent byte by byte
 
@@ -416,6 +423,104 @@ def test_beyond_the_channel(bench: Bench) -> None:
     assert not (wrong := series.wrong()), wrong
 
 
+@must("fifo.behind-the-queue", _ORDER, needs=("queued",))
+def test_behind_the_queue(bench: Bench) -> None:
+    """What is taken over, or sent with others, does not overtake what is queued.
+
+    There is room in the channel again, and nobody has flushed, when it is sent.
+    """
+    bench.needs_table()
+    first, second = bench.join(batch=1)
+
+    _sent_behind_a_queue(bench, first, second, lambda held: first.send(held, close=True))
+    if "send_many" in first.peer.ops:
+        _sent_behind_a_queue(bench, first, second, lambda held: first.send_many([held]))
+        _sent_behind_a_queue(bench, first, second, lambda held: first.send_many([held], close=True))
+
+
+@must("fifo.data-behind-the-queue", _ORDER, needs=("queued", "recv_with_data"))
+def test_data_behind_the_queue(bench: Bench) -> None:
+    """What is sent with bytes beside it does not overtake what is queued.
+
+    There is room in the channel again, and nobody has flushed, when it is sent.
+    """
+    bench.needs_table()
+    first, second = bench.join(batch=1)
+
+    _sent_behind_a_queue(bench, first, second, lambda held: first.send(held, data=b"beside"))
+
+
+def _sent_behind_a_queue(
+    bench: Bench, first: Player, second: Player, send: Callable[[Held], None]
+) -> None:
+    """Fill the channel and queue one, make room, and *send* one more: in order all arrive."""
+    filler, queued, token = bench.tokens(3)
+    held = first.open(filler)
+    with needs_room():
+        before = fill_until_queued(first, held)
+        needs_queued(first, before)
+        first.send(first.open(queued))
+
+        early = second.recv_all(before // 2)
+        send(first.open(token))
+    late = drain(first, second, before + 2 - len(early))
+
+    order = bench.order(early + late, [filler, queued, token])
+    assert order == [0] * before + [1, 2], "another order than sent"
+    for one in (held, *early, *late):
+        one.close()
+
+
+# -- after an error -------------------------------------------------------------------------------
+
+
+@must("fifo.after-a-refused", _ERROR)
+def test_after_a_refused(bench: Bench) -> None:
+    """What is sent after a send that failed arrives, and so does what was sent before.
+
+    The one that failed is not open; the next is borrowed once, and once taken over.
+    """
+    first, second = bench.join()
+    tokens = bench.tokens(5)
+    before, *after = first.open_all(tokens)
+
+    first.send(before)
+    for held, close in zip(after, (False, True, False, True), strict=True):
+        _fail_to_send(first, close=close)
+        first.send(held, close=close)
+    first.flush()
+
+    came = bench.order(second.recv_all(5), tokens)
+    assert came == [0, 1, 2, 3, 4], "another order than sent"
+
+
+def _fail_to_send(sender: Player, *, close: bool = False) -> None:
+    """Send what is not open; skip if that is accepted, to fail later."""
+    if sender.condition_of("send", Held(sender.books, NEVER_OPEN), close=close) == "ok":
+        raise Lacking("to send what is not open does not fail at once")
+
+
+@should("fifo.goes-after-a-refused", _ERROR)
+def test_goes_after_a_refused(bench: Bench) -> None:
+    """What is sent after a send that failed is on its way as before, without a flush."""
+    first, second = bench.join()
+    tokens = bench.tokens(2)
+    before, after = first.open_all(tokens)
+    first.send(before)
+    if second.condition_of("recv") != "ok":
+        raise Lacking("what is sent is on its way when it is flushed, and not before")
+
+    _fail_to_send(first)
+    first.send(after)
+    told = "what is sent after an error waits to be flushed"
+    try:
+        received = second.recv()
+    except PassFailed as failure:
+        raise AssertionError(f"{told}: {failure}") from None
+
+    assert tokens[1].is_written_by(received), "what arrived is not the descriptor that was sent"
+
+
 def _fill_a_little(series: Series, first: Player, second: Player) -> None:
     """Send twenty, or as many as the channel takes, and see them handed over."""
     while series.sent < 20:
@@ -457,9 +562,7 @@ def test_sender_dies(bench: Bench) -> None:
     assert not (wrong := series.wrong()), wrong
 
 
-@should(
-    "fifo.across-a-fork", "POSIX.1-2017 XSH fork: the same open file description", needs=("fork",)
-)
+@should("fifo.across-a-fork", _FORK, needs=("fork",))
 def test_across_a_fork(bench: Bench) -> None:
     """What was sent before the receiver forked arrives in the child.
 
@@ -475,6 +578,58 @@ def test_across_a_fork(bench: Bench) -> None:
     second.drop()
 
     assert bench.order(child.recv_all(3), tokens) == [0, 1, 2], "another order than sent"
+
+
+@should("fifo.read-ahead-across-a-fork", _FORK, needs=("fork", "send_many"))
+def test_read_ahead_across_a_fork(bench: Bench) -> None:
+    """What was sent with one that was received before a fork arrives in the child.
+
+    It came in one message, and the passer may have it in hand. The parent closes its own end.
+    """
+    first, second = bench.join(batch=4)
+    tokens = bench.tokens(4)
+    first.send_many(first.open_all(tokens))
+    first.flush()
+    begun = [second.recv()]
+
+    child = second.fork()
+    second.drop()
+
+    assert bench.order(begun, tokens) == [0], "another order than sent"
+    assert bench.order(child.recv_all(3), tokens) == [1, 2, 3], "another order than sent"
+
+
+@should("fifo.queue-across-a-fork", _FORK, needs=("fork", "queued"))
+def test_queue_across_a_fork(bench: Bench) -> None:
+    """What is queued at a fork arrives once, sent by the one that keeps its end.
+
+    The other closes its own, and has a copy of the queue until then: first the child, and after
+    another fork the parent. There is room in the channel again at that time.
+    """
+    bench.needs_table()
+    first, second = bench.join(batch=1)
+    for parent_stays in (True, False):
+        filler, *tokens = bench.tokens(4)
+        with needs_room():
+            before = fill_until_queued(first, first.open(filler))
+            needs_queued(first, before)
+            for held in first.open_all(tokens):
+                first.send(held)
+        early = second.recv_all(before // 2)
+
+        child = first.fork()
+        stays, goes = (first, child) if parent_stays else (child, first)
+        goes.drop()
+        late = drain(stays, second, before + 3 - len(early))
+        last = bench.token()
+        late.append(stays.pass_to(second, stays.open(last)))
+
+        order = bench.order(early + late, [filler, *tokens, last])
+        who = "child" if parent_stays else "parent"
+        told = f"when the {who} had closed its end: another order than sent, or more"
+        assert order == [0] * before + [1, 2, 3, 4], told
+        for held in (*early, *late):
+            held.close()
 
 
 # -- bytes beside the descriptors -----------------------------------------------------------------

@@ -23,6 +23,18 @@ from .keepers import (
     LeavesItsEndsToAll,
 )
 from .mutant import HASTY, Mutant
+from .owners import (
+    ClosesAllOfAPart,
+    ClosesTheFirstRefused,
+    ClosesTwice,
+    ClosesWhatNobodyGets,
+    HidesAPart,
+    KeepsSeveral,
+    KeepsWhatHasData,
+    LeavesItsQueueOpen,
+    RestsWithoutALimit,
+    TellsTheEndOnce,
+)
 from .queuers import BequeathsItsQueue
 from .spoilers import Reopens, Spoiler
 from .strays import ForgetsAtAnError, GivesTheRoot, KnowsOneDevice, ShiftsTheBytes, TextMode
@@ -445,5 +457,69 @@ MUTANTS = (
         "bidirectional.outlives-its-channel",
         because="closing the channel has closed what came over it",
         peer=ClosesWhatCame,
+    ),
+    Mutant(
+        "TellsTheEndOnce",
+        "bidirectional.end-stays",
+        because="the end of the channel is not told each time",
+        peer=TellsTheEndOnce,
+    ),
+    Mutant(
+        "RestsWithoutALimit",
+        "bidirectional.queue-moves-without-limit",
+        because="what is queued waits until its sender has received",
+        peer=RestsWithoutALimit,
+        timeout_scale=HASTY,
+    ),
+    Mutant(
+        "KeepsSeveral",
+        "bidirectional.many-taken-over",
+        because="has not closed what its passer had taken over",
+        peer=KeepsSeveral,
+        timeout_scale=HASTY,
+    ),
+    Mutant(
+        "KeepsWhatHasData",
+        "bidirectional.data-taken-over",
+        because="has not closed what its passer had taken over",
+        peer=KeepsWhatHasData,
+        timeout_scale=HASTY,
+    ),
+    Mutant(
+        "ClosesTwice",
+        "bidirectional.queued-taken-over",
+        because="was opened while others waited in the queue, and is closed",
+        peer=ClosesTwice,
+    ),
+    Mutant(
+        "LeavesItsQueueOpen",
+        "bidirectional.queue-is-released",
+        because="what was taken over outlived the queue it was in",
+        peer=LeavesItsQueueOpen,
+        timeout_scale=HASTY,
+    ),
+    Mutant(
+        "ClosesWhatNobodyGets",
+        "bidirectional.unsent-is-kept",
+        because="what was refused is closed, or another one by now: it was sent to nobody",
+        peer=ClosesWhatNobodyGets,
+    ),
+    Mutant(
+        "ClosesTheFirstRefused",
+        "bidirectional.unsent-are-kept",
+        because="number 1 of 3: what was refused is closed",
+        peer=ClosesTheFirstRefused,
+    ),
+    Mutant(
+        "HidesAPart",
+        "bidirectional.bad-one-amid",
+        because="0 are said to be accepted, and 2 arrived",
+        peer=HidesAPart,
+    ),
+    Mutant(
+        "ClosesAllOfAPart",
+        "bidirectional.bad-one-amid",
+        because="number 1 of 2: what was refused is closed",
+        peer=ClosesAllOfAPart,
     ),
 )

@@ -16,6 +16,14 @@ from .crossers import (
 )
 from .mutant import HASTY, Mutant
 from .naive import FirstControlMessage
+from .owners import (
+    FlushesAtTheEnd,
+    ForgetsAtAFork,
+    OvertakesWhenTakenOver,
+    OvertakesWithData,
+    QueuesAfterAnError,
+    SwallowsTheNext,
+)
 from .spoilers import Reopens
 from .strays import ManyBackwards, ReadsAheadAtAFork, SendsItWithTheRest
 
@@ -258,5 +266,44 @@ MUTANTS = (
         "fifo.forty-channels",
         because="what was sent over another one",
         peer=OneInbox,
+    ),
+    Mutant(
+        "OvertakesWhenTakenOver",
+        "fifo.behind-the-queue",
+        because=_ORDER,
+        peer=OvertakesWhenTakenOver,
+    ),
+    Mutant(
+        "OvertakesWithData",
+        "fifo.data-behind-the-queue",
+        because=_ORDER,
+        peer=OvertakesWithData,
+    ),
+    Mutant(
+        "SwallowsTheNext",
+        "fifo.after-a-refused",
+        because="recv: timed-out",
+        peer=SwallowsTheNext,
+        timeout_scale=HASTY,
+    ),
+    Mutant(
+        "QueuesAfterAnError",
+        "fifo.goes-after-a-refused",
+        because="waits to be flushed",
+        peer=QueuesAfterAnError,
+        timeout_scale=HASTY,
+    ),
+    Mutant(
+        "ForgetsAtAFork",
+        "fifo.read-ahead-across-a-fork",
+        because="recv: timed-out",
+        peer=ForgetsAtAFork,
+        timeout_scale=HASTY,
+    ),
+    Mutant(
+        "FlushesAtTheEnd",
+        "fifo.queue-across-a-fork",
+        because="when the child had closed its end: another order",
+        peer=FlushesAtTheEnd,
     ),
 )
