@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 
 from conformance.errors import Lacking, PassFailed
 from conformance.harness.patience import NOTHING
-from conformance.harness.queues import drain, fill_until_queued
+from conformance.harness.queues import drain, fill_until_queued, needs_queued
 from conformance.harness.seen import is_socket, would_be_inherited
 from conformance.harness.tokens import Place
 from conformance.requirement import must, should
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from conformance.harness.bench import Bench
     from conformance.harness.held import Held
     from conformance.harness.player import Player
@@ -559,3 +561,165 @@ def test_no_copies(bench: Bench) -> None:
     sent.close()
 
     assert token.released(), "a copy of the descriptor is still open somewhere"
+
+
+# -- many at once, and what is read ahead ---------------------------------------------------------
+
+
+@should(
+    "bidirectional.close-on-exec-many",
+    "POSIX.1-2024 XSH recvmsg, MSG_CMSG_CLOEXEC: all descriptors",
+    needs=("flags", "recv_many"),
+)
+def test_close_on_exec_many(bench: Bench) -> None:
+    """Each of all that are received together is close-on-exec."""
+    first, second = bench.join()
+    for held in first.open_all(bench.tokens(4)):
+        first.send(held)
+    flushing = first.ask("flush")
+
+    received: list[Held] = []
+    while len(received) < 4:
+        received += second.recv_many()
+    flushing.answer()
+
+    found = [held.flags().cloexec for held in received]
+    assert found == [True] * 4, "some of many would be inherited over exec"
+
+
+@must(
+    "bidirectional.many-at-the-end",
+    "AnyEvent::FDpasser, t/child_dies.t; POD, on_error",
+    needs=("recv_many",),
+)
+def test_many_at_the_end(bench: Bench) -> None:
+    """Who receives all that is there gets it although the end comes right behind it."""
+    first, second = bench.join()
+    tokens = bench.tokens(3)
+    for held in first.open_all(tokens):
+        first.send(held)
+    first.flush()
+    first.drop()
+
+    received: list[Held] = []
+    while len(received) < 3:
+        received += second.recv_many()
+
+    assert bench.order(received, tokens) == [0, 1, 2], "not what was sent before the end"
+    end = second.condition_of("recv_many")
+    assert end == "peer-closed", f"the end of the channel is told as {end}"
+
+
+@should(
+    "bidirectional.queue-moves-in-recv-many",
+    "AnyEvent::FDpasser, POD, Non-blocking: and vice versa",
+    needs=("queued", "recv_many"),
+)
+def test_queue_moves_in_recv_many(bench: Bench) -> None:
+    """What is queued goes on while its sender waits to receive all that is there."""
+    bench.needs_table()
+    first, second = bench.join(batch=1)
+    tokens = bench.tokens(2)
+    filled = fill_until_queued(first, first.open(tokens[0]))
+    first.send(first.open(tokens[1]))
+
+    waiting = first.ask("recv_many")
+    received: list[Held] = []
+    with suppress(PassFailed):
+        while len(received) < filled + 1:
+            received.append(second.recv())
+    second.send(second.open(tokens[0]))
+    second.flush()
+
+    assert len(received) == filled + 1, "what is queued waits until its sender has received"
+    assert bench.order(received, tokens) == [0] * filled + [1], _NOT_SENT
+    (back,) = waiting.answer()
+    assert tokens[0].is_written_by(back), _NOT_SENT
+
+
+def _arrive_while_flushing(
+    first: Player, second: Player, held: Sequence[Held], filler: Held
+) -> list[Held]:
+    """Have the second send the *held* in two portions while the first waits for room in vain."""
+    sent = fill_until_queued(first, filler)
+    middle = len(held) // 2
+    for portion in (held[:middle], held[middle:]):
+        for one in portion:
+            second.send(one)
+        second.flush()
+        needs_queued(first, sent)
+        with suppress(PassFailed):  # it finds no room in time
+            first.flush(0.02)
+    drain(first, second, sent)
+    return first.recv_all(len(held))
+
+
+@must(
+    "bidirectional.while-flushing",
+    "AnyEvent::FDpasser, POD, Bidirectional: even simultaneously",
+    needs=("queued", "flags"),
+)
+def test_while_flushing(bench: Bench) -> None:
+    """What arrives while its receiver waits for room keeps order and O_NONBLOCK.
+
+    Such a receiver has to read, so that two which both wait for room do not wait for each other.
+    """
+    bench.needs_table()
+    first, second = bench.join(batch=1)
+    tokens = bench.tokens(6)
+    modes = [["write"], ["write", "nonblocking"]] * 3
+    opened = [second.open(token, *mode) for token, mode in zip(tokens, modes, strict=True)]
+
+    received = _arrive_while_flushing(first, second, opened, first.open(bench.token()))
+
+    came = bench.order(received, tokens)
+    assert came == [*range(6)], f"while it waited for room came {came}, expected 0 to 5"
+    kept = [held.flags().nonblocking for held in received]
+    assert kept == [False, True] * 3, "O_NONBLOCK of what came meanwhile has changed"
+
+
+@should(
+    "bidirectional.close-on-exec-while-flushing",
+    "POSIX.1-2024 XSH recvmsg, MSG_CMSG_CLOEXEC",
+    needs=("queued", "flags"),
+)
+def test_close_on_exec_while_flushing(bench: Bench) -> None:
+    """What arrives while its receiver waits for room is close-on-exec."""
+    bench.needs_table()
+    first, second = bench.join(batch=1)
+
+    opened = second.open_all(bench.tokens(2))
+
+    received = _arrive_while_flushing(first, second, opened, first.open(bench.token()))
+
+    found = [held.flags().cloexec for held in received]
+    assert found == [True] * 2, "what came meanwhile would be inherited over exec"
+
+
+@should(
+    "bidirectional.lost-queue-does-not-hide",
+    "AnyEvent::FDpasser, FDpasser.pm, error: it loses them",
+    needs=("queued",),
+)
+def test_lost_queue_does_not_hide(bench: Bench) -> None:
+    """What has arrived is received although the queue can never be sent any more.
+
+    The peer has sent something, and closed its end. One is received before flushing fails, and the
+    others after that.
+    """
+    bench.needs_table()
+    first, second = bench.join(batch=1)
+    tokens = bench.tokens(3)
+    sent = fill_until_queued(first, first.open(bench.token()))
+    for held in second.open_all(tokens):
+        second.send(held)
+    second.flush()
+    needs_queued(first, sent)
+    second.drop()
+
+    received = [first.recv()]
+    flushed = first.condition_of("flush")
+    received += first.recv_all(2)
+
+    assert flushed != "ok", "what is queued for nobody counts as sent"
+    assert bench.order(received, tokens) == [0, 1, 2], "not what had arrived before the error"

@@ -24,6 +24,15 @@ from .keepers import (
 )
 from .mutant import HASTY, Mutant
 from .queuers import BequeathsItsQueue
+from .readers import (
+    BequeathsAllButTheFirst,
+    BequeathsWhatItReadAhead,
+    ForgetsManyAtTheEnd,
+    ReadsAheadBackwards,
+    SendsNothingBeforeMany,
+    SetsWhatItReadAhead,
+    TellsTheQueueFirst,
+)
 from .spoilers import Reopens, Spoiler
 from .strays import ForgetsAtAnError, GivesTheRoot, KnowsOneDevice, ShiftsTheBytes, TextMode
 from .waiters import BequeathsTheAwaited
@@ -445,5 +454,54 @@ MUTANTS = (
         "bidirectional.outlives-its-channel",
         because="closing the channel has closed what came over it",
         peer=ClosesWhatCame,
+    ),
+    Mutant(
+        "BequeathsAllButTheFirst",
+        "bidirectional.close-on-exec-many",
+        because="some of many would be inherited",
+        peer=BequeathsAllButTheFirst,
+    ),
+    Mutant(
+        "ForgetsManyAtTheEnd",
+        "bidirectional.many-at-the-end",
+        because="recv_many: peer-closed",
+        peer=ForgetsManyAtTheEnd,
+    ),
+    Mutant(
+        "SendsNothingBeforeMany",
+        "bidirectional.queue-moves-in-recv-many",
+        because="what is queued waits until its sender has received",
+        peer=SendsNothingBeforeMany,
+        timeout_scale=HASTY,
+    ),
+    Mutant(
+        "ReadsAheadBackwards",
+        "bidirectional.while-flushing",
+        because="while it waited for room came",
+        peer=ReadsAheadBackwards,
+    ),
+    Mutant(
+        "SetsWhatItReadAhead",
+        "bidirectional.while-flushing",
+        because="O_NONBLOCK of what came meanwhile has changed",
+        peer=SetsWhatItReadAhead,
+    ),
+    Mutant(
+        "BequeathsWhatItReadAhead",
+        "bidirectional.close-on-exec-while-flushing",
+        because="what came meanwhile would be inherited",
+        peer=BequeathsWhatItReadAhead,
+    ),
+    Mutant(
+        "TellsTheQueueFirst",
+        "bidirectional.lost-queue-does-not-hide",
+        because="recv: peer-reset (EPIPE",
+        peer=TellsTheQueueFirst,
+    ),
+    Mutant(
+        "ForgetsAtAnError",
+        "bidirectional.lost-queue-does-not-hide",
+        because="recv: peer-reset (ECONNRESET",
+        peer=ForgetsAtAnError,
     ),
 )
