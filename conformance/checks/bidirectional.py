@@ -621,20 +621,20 @@ def test_queue_moves_in_recv_many(bench: Bench) -> None:
     first, second = bench.join(batch=1)
     tokens = bench.tokens(2)
     filled = fill_until_queued(first, first.open(tokens[0]))
-    first.send(first.open(tokens[1]))
+    needs_queued(first, filled)
 
     waiting = first.ask("recv_many")
     received: list[Held] = []
     with suppress(PassFailed):
-        while len(received) < filled + 1:
+        while len(received) < filled:
             received.append(second.recv())
-    second.send(second.open(tokens[0]))
+    second.send(second.open(tokens[1]))
     second.flush()
 
-    assert len(received) == filled + 1, "what is queued waits until its sender has received"
-    assert bench.order(received, tokens) == [0] * filled + [1], _NOT_SENT
+    assert len(received) == filled, "what is queued waits until its sender has received"
+    assert bench.order(received, tokens) == [0] * filled, _NOT_SENT
     (back,) = waiting.answer()
-    assert tokens[0].is_written_by(back), _NOT_SENT
+    assert tokens[1].is_written_by(back), _NOT_SENT
 
 
 def _arrive_while_flushing(

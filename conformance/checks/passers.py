@@ -252,7 +252,7 @@ def test_over_itself(bench: Bench) -> None:
     )
 
 
-@must("passers.copy-outlives", _DUP, needs=_PAIR)
+@should("passers.copy-outlives", _DUP, needs=_PAIR)
 def test_copy_outlives(bench: Bench) -> None:
     """When a passer is closed, another copy of its end works on, both ways.
 

@@ -15,6 +15,8 @@ from conformance.requirement import must, should
 if TYPE_CHECKING:
     from conformance.harness.bench import Bench
     from conformance.harness.held import Held
+    from conformance.harness.player import Player
+    from conformance.harness.tokens import Page, Token
 
 _FHS = "AnyEvent::FDpasser, t/non_blocking_fhs.t"
 _POSIX = "POSIX.1-2017 XSH fcntl, F_SETFL: of the open file description"
@@ -247,7 +249,7 @@ def test_append(bench: Bench) -> None:
 def test_append_nonblocking(bench: Bench) -> None:
     """O_APPEND and O_NONBLOCK stay set together, here and there."""
     first, second = bench.join()
-    sent = first.open(bench.file(), "write", "append", "nonblocking")
+    sent = first.open(_appended_to(bench, first), "write", "append", "nonblocking")
 
     received = first.pass_to(second, sent)
 
@@ -262,19 +264,22 @@ def test_append_queued(bench: Bench) -> None:
     """What waits in the queue keeps its O_APPEND."""
     bench.needs_table()
     first, second = bench.join(batch=1)
-    opened = [first.open(bench.file(), "write", *more) for more in (["append"], [])]
+    sent = first.open(_appended_to(bench, first), "write", "append")
     second.stop()
-    before = fill_until_queued(first, first.open(bench.token()))
-    for held in opened:
-        first.send(held)
+    before = fill_until_queued(first, sent)
 
-    waiting = [held.flags().append for held in opened]
+    waiting = sent.flags().append
     second.go_on()
-    received = drain(first, second, before + 2)[before:]
+    received = drain(first, second, before)
 
-    assert waiting == [True, False], "queueing has changed the O_APPEND of the sent"
-    found = [held.flags().append for held in received]
-    assert found == [True, False], "the queue has changed the O_APPEND of what arrives"
+    assert waiting, "queueing has changed the O_APPEND of the sent"
+    found = {held.flags().append for held in (received[0], received[-1])}
+    assert found == {True}, "the queue has changed the O_APPEND of what arrives"
+
+
+def _appended_to(bench: Bench, player: Player) -> Page | Token:
+    """Make a file, or a FIFO if the peer passes no files."""
+    return bench.file() if player.peer.passes("file") else bench.token()
 
 
 @must("status.access-mode", _POSIX, needs=("read",))
