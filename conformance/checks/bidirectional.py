@@ -723,3 +723,95 @@ def test_lost_queue_does_not_hide(bench: Bench) -> None:
 
     assert flushed != "ok", "what is queued for nobody counts as sent"
     assert bench.order(received, tokens) == [0, 1, 2], "not what had arrived before the error"
+
+
+@should(
+    "bidirectional.end-while-flushing",
+    "AnyEvent::FDpasser, t/child_dies.t; POD, on_error",
+    needs=("queued",),
+    over="inherited",
+)
+def test_end_while_flushing(bench: Bench) -> None:
+    """What has arrived is received although flushing has met the end behind it.
+
+    Raw messages bring it; then their sender sends no more, and goes on to receive nothing.
+    """
+    player, raw = bench.join_raw(batch=1)
+    tokens = bench.tokens(2)
+    needs_queued(player, fill_until_queued(player, player.open(bench.token())))
+    for token in tokens:
+        raw.send_one(token)
+    raw.end()
+
+    with suppress(PassFailed):  # there is no room, and whether there can be any is not asked here
+        player.flush(0.02)
+
+    received = player.recv_all(2)
+    assert bench.order(received, tokens) == [0, 1], "not what was sent before the end"
+
+
+@should(
+    "bidirectional.data-not-of-another",
+    "IO::FDPass, POD: data and descriptors mixed; POSIX.1-2017 XSH 2.10.11",
+    needs=("recv_with_data",),
+)
+def test_data_not_of_another(bench: Bench) -> None:
+    """Bytes beside a descriptor that nobody asks for do not come with a later one.
+
+    The first is closed before the next is received, which may get its number.
+    """
+    first, second = bench.join()
+    opened = first.open(bench.token())
+
+    first.send(opened, data=b"not asked for")
+    first.flush()
+    second.recv().close()
+    first.send(opened)
+    first.flush()
+    _, data = second.recv_with_data()
+
+    assert data == b"", f"bytes of an earlier descriptor came with a later one: {data!r}"
+
+
+@should(
+    "bidirectional.long-data-queued",
+    "POSIX.1-2017 XSH sendmsg: the message is sent as it is in the buffers",
+    needs=("queued", "recv_with_data"),
+)
+def test_long_data_queued(bench: Bench) -> None:
+    """Long data beside a descriptor that waits in the queue arrives whole."""
+    bench.needs_table()
+    first, second = bench.join(batch=1)
+    token = bench.token()
+    sent = first.open(token)
+    filled = fill_until_queued(first, sent)
+    needs_queued(first, filled)
+    data = bytes(range(1, 256)) * 40
+    first.send(sent, data=data)
+
+    flushing = first.ask("flush")
+    second.recv_all(filled)
+    received, came = second.recv_with_data()
+    flushing.answer()
+
+    assert token.is_written_by(received), _NOT_SENT
+    assert came == data, f"of {len(data)} bytes that had to wait came {len(came)}, or others"
+
+
+@should(
+    "bidirectional.close-on-exec-long-data",
+    "POSIX.1-2024 XSH recvmsg, MSG_CMSG_CLOEXEC",
+    needs=("flags", "recv_with_data"),
+)
+def test_close_on_exec_long_data(bench: Bench) -> None:
+    """What is received with long data beside it is close-on-exec, too."""
+    first, second = bench.join()
+    held = first.open(bench.token())
+    for size in (4096, 20_000):
+        first.send(held, data=b"-" * size)
+        flushing = first.ask("flush")
+        received, data = second.recv_with_data()
+        flushing.answer()
+
+        assert len(data) == size, f"of {size} bytes came {len(data)}"
+        assert received.flags().cloexec, f"beside {size} bytes it would be inherited over exec"

@@ -27,7 +27,11 @@ from .queuers import BequeathsItsQueue
 from .readers import (
     BequeathsAllButTheFirst,
     BequeathsWhatItReadAhead,
+    BequeathsWithLongData,
+    CutsWhatItQueues,
     ForgetsManyAtTheEnd,
+    ForgetsWhatItReadAhead,
+    KeepsDataByNumber,
     ReadsAheadBackwards,
     SendsNothingBeforeMany,
     SetsWhatItReadAhead,
@@ -503,5 +507,29 @@ MUTANTS = (
         "bidirectional.lost-queue-does-not-hide",
         because="recv: peer-reset (ECONNRESET",
         peer=ForgetsAtAnError,
+    ),
+    Mutant(
+        "ForgetsWhatItReadAhead",
+        "bidirectional.end-while-flushing",
+        because="recv: peer-closed",
+        peer=ForgetsWhatItReadAhead,
+    ),
+    Mutant(
+        "KeepsDataByNumber",
+        "bidirectional.data-not-of-another",
+        because="bytes of an earlier descriptor came with a later one",
+        peer=KeepsDataByNumber,
+    ),
+    Mutant(
+        "CutsWhatItQueues",
+        "bidirectional.long-data-queued",
+        because="of 10200 bytes that had to wait came 4096",
+        peer=CutsWhatItQueues,
+    ),
+    Mutant(
+        "BequeathsWithLongData",
+        "bidirectional.close-on-exec-long-data",
+        because="beside 4096 bytes it would be inherited",
+        peer=BequeathsWithLongData,
     ),
 )

@@ -184,3 +184,56 @@ class ShutsDown(ReferencePeer):
             with socket.socket(fileno=os.dup(passer.fileno())) as end:
                 end.shutdown(socket.SHUT_RDWR)
         return super().op_drop(request)
+
+
+class ForgetsWhatItReadAhead(ReferencePeer):
+    """Closes what it has received while it waited for room when it sees the end behind it."""
+
+    def op_flush(self, request: Request) -> object:
+        """Flush, and look for the end."""
+        inbox = self.passer(request)._inbox
+        try:
+            return super().op_flush(request)
+        finally:
+            while inbox._ended is not None and inbox.ready:
+                os.close(inbox.ready.pop())
+
+
+class KeepsDataByNumber(ReferencePeer):
+    """Keeps the bytes that nobody asks for, and gives them with the next of that number."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._kept: dict[int, bytes] = {}
+
+    def op_recv(self, request: Request) -> object:
+        """Receive, and keep the bytes beside it."""
+        fd, self._kept[fd] = self.passer(request).recv_with_data(request.get("timeout"))
+        return {"fd": fd}
+
+    def op_recv_with_data(self, request: Request) -> object:
+        """Receive, with what is kept for that number."""
+        fd, data = self.passer(request).recv_with_data(request.get("timeout"))
+        return {"fd": fd, "hex": (data or self._kept.pop(fd, b"")).hex()}
+
+
+class CutsWhatItQueues(ReferencePeer):
+    """Queues no more than 4 KiB of the bytes beside a descriptor."""
+
+    def op_send(self, request: Request) -> object:
+        """Send it, or as much as is queued."""
+        passer = self.passer(request)
+        if not passer.queued:
+            return super().op_send(request)
+        passer.send(request["fd"], data=bytes.fromhex(request.get("hex", ""))[:4096])
+        return {}
+
+
+class BequeathsWithLongData(ReferencePeer):
+    """Leaves what it receives with long data to every program that is started."""
+
+    def op_recv_with_data(self, request: Request) -> object:
+        """Receive it, inheritable if more is beside it than one read brings."""
+        fd, data = self.passer(request).recv_with_data(request.get("timeout"))
+        os.set_inheritable(fd, len(data) >= 4096)
+        return {"fd": fd, "hex": data.hex()}
