@@ -25,6 +25,8 @@ from conformance.harness.tokens import Place
 from conformance.requirement import must, should
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from conformance.harness.bench import Bench
     from conformance.harness.player import Player
     from conformance.harness.tokens import Token
@@ -811,3 +813,258 @@ def test_no_copies(bench: Bench) -> None:
     sent.close()
 
     assert token.released(), "a copy of the descriptor is still open somewhere"
+
+
+# -- many at once, and what is read ahead ---------------------------------------------------------
+
+
+@should(
+    "bidirectional.close-on-exec-many",
+    "POSIX.1-2024 XSH recvmsg, MSG_CMSG_CLOEXEC: all descriptors",
+    needs=("flags", "recv_many"),
+)
+def test_close_on_exec_many(bench: Bench) -> None:
+    """Each of all that are received together is close-on-exec."""
+    first, second = bench.join()
+    for held in first.open_all(bench.tokens(4)):
+        first.send(held)
+    flushing = first.ask("flush")
+
+    received: list[Held] = []
+    while len(received) < 4:
+        received += second.recv_many()
+    flushing.answer()
+
+    found = [held.flags().cloexec for held in received]
+    assert found == [True] * 4, "some of many would be inherited over exec"
+
+
+@must(
+    "bidirectional.many-at-the-end",
+    "AnyEvent::FDpasser, t/child_dies.t; POD, on_error",
+    needs=("recv_many",),
+)
+def test_many_at_the_end(bench: Bench) -> None:
+    """Who receives all that is there gets it although the end comes right behind it."""
+    first, second = bench.join()
+    tokens = bench.tokens(3)
+    for held in first.open_all(tokens):
+        first.send(held)
+    first.flush()
+    first.drop()
+
+    received: list[Held] = []
+    while len(received) < 3:
+        received += second.recv_many()
+
+    assert bench.order(received, tokens) == [0, 1, 2], "not what was sent before the end"
+    end = second.condition_of("recv_many")
+    assert end == "peer-closed", f"the end of the channel is told as {end}"
+
+
+@should(
+    "bidirectional.queue-moves-in-recv-many",
+    "AnyEvent::FDpasser, POD, Non-blocking: and vice versa",
+    needs=("queued", "recv_many"),
+)
+def test_queue_moves_in_recv_many(bench: Bench) -> None:
+    """What is queued goes on while its sender waits to receive all that is there."""
+    bench.needs_table()
+    first, second = bench.join(batch=1)
+    tokens = bench.tokens(2)
+    filled = fill_until_queued(first, first.open(tokens[0]))
+    needs_queued(first, filled)
+
+    waiting = first.ask("recv_many")
+    received: list[Held] = []
+    with suppress(PassFailed):
+        while len(received) < filled:
+            received.append(second.recv())
+    second.send(second.open(tokens[1]))
+    second.flush()
+
+    assert len(received) == filled, "what is queued waits until its sender has received"
+    assert bench.order(received, tokens) == [0] * filled, _NOT_SENT
+    (back,) = waiting.answer()
+    assert tokens[1].is_written_by(back), _NOT_SENT
+
+
+def _arrive_while_flushing(
+    first: Player, second: Player, held: Sequence[Held], filler: Held
+) -> list[Held]:
+    """Have the second send the *held* in two portions while the first waits for room in vain."""
+    sent = fill_until_queued(first, filler)
+    middle = len(held) // 2
+    for portion in (held[:middle], held[middle:]):
+        for one in portion:
+            second.send(one)
+        second.flush()
+        needs_queued(first, sent)
+        with suppress(PassFailed):  # it finds no room in time
+            first.flush(0.02)
+    drain(first, second, sent)
+    return first.recv_all(len(held))
+
+
+@must(
+    "bidirectional.while-flushing",
+    "AnyEvent::FDpasser, POD, Bidirectional: even simultaneously",
+    needs=("queued", "flags"),
+)
+def test_while_flushing(bench: Bench) -> None:
+    """What arrives while its receiver waits for room keeps order and O_NONBLOCK.
+
+    Such a receiver has to read, so that two which both wait for room do not wait for each other.
+    """
+    bench.needs_table()
+    first, second = bench.join(batch=1)
+    tokens = bench.tokens(6)
+    modes = [["write"], ["write", "nonblocking"]] * 3
+    opened = [second.open(token, *mode) for token, mode in zip(tokens, modes, strict=True)]
+
+    received = _arrive_while_flushing(first, second, opened, first.open(bench.token()))
+
+    came = bench.order(received, tokens)
+    assert came == [*range(6)], f"while it waited for room came {came}, expected 0 to 5"
+    kept = [held.flags().nonblocking for held in received]
+    assert kept == [False, True] * 3, "O_NONBLOCK of what came meanwhile has changed"
+
+
+@should(
+    "bidirectional.close-on-exec-while-flushing",
+    "POSIX.1-2024 XSH recvmsg, MSG_CMSG_CLOEXEC",
+    needs=("queued", "flags"),
+)
+def test_close_on_exec_while_flushing(bench: Bench) -> None:
+    """What arrives while its receiver waits for room is close-on-exec."""
+    bench.needs_table()
+    first, second = bench.join(batch=1)
+
+    opened = second.open_all(bench.tokens(2))
+
+    received = _arrive_while_flushing(first, second, opened, first.open(bench.token()))
+
+    found = [held.flags().cloexec for held in received]
+    assert found == [True] * 2, "what came meanwhile would be inherited over exec"
+
+
+@should(
+    "bidirectional.lost-queue-does-not-hide",
+    "AnyEvent::FDpasser, FDpasser.pm, error: it loses them",
+    needs=("queued",),
+)
+def test_lost_queue_does_not_hide(bench: Bench) -> None:
+    """What has arrived is received although the queue can never be sent any more.
+
+    The peer has sent something, and closed its end. One is received before flushing fails, and the
+    others after that.
+    """
+    bench.needs_table()
+    first, second = bench.join(batch=1)
+    tokens = bench.tokens(3)
+    sent = fill_until_queued(first, first.open(bench.token()))
+    for held in second.open_all(tokens):
+        second.send(held)
+    second.flush()
+    needs_queued(first, sent)
+    second.drop()
+
+    received = [first.recv()]
+    flushed = first.condition_of("flush")
+    received += first.recv_all(2)
+
+    assert flushed != "ok", "what is queued for nobody counts as sent"
+    assert bench.order(received, tokens) == [0, 1, 2], "not what had arrived before the error"
+
+
+@should(
+    "bidirectional.end-while-flushing",
+    "AnyEvent::FDpasser, t/child_dies.t; POD, on_error",
+    needs=("queued",),
+    over="inherited",
+)
+def test_end_while_flushing(bench: Bench) -> None:
+    """What has arrived is received although flushing has met the end behind it.
+
+    Raw messages bring it; then their sender sends no more, and goes on to receive nothing.
+    """
+    player, raw = bench.join_raw(batch=1)
+    tokens = bench.tokens(2)
+    needs_queued(player, fill_until_queued(player, player.open(bench.token())))
+    for token in tokens:
+        raw.send_one(token)
+    raw.end()
+
+    with suppress(PassFailed):  # there is no room, and whether there can be any is not asked here
+        player.flush(0.02)
+
+    received = player.recv_all(2)
+    assert bench.order(received, tokens) == [0, 1], "not what was sent before the end"
+
+
+@should(
+    "bidirectional.data-not-of-another",
+    "IO::FDPass, POD: data and descriptors mixed; POSIX.1-2017 XSH 2.10.11",
+    needs=("recv_with_data",),
+)
+def test_data_not_of_another(bench: Bench) -> None:
+    """Bytes beside a descriptor that nobody asks for do not come with a later one.
+
+    The first is closed before the next is received, which may get its number.
+    """
+    first, second = bench.join()
+    opened = first.open(bench.token())
+
+    first.send(opened, data=b"not asked for")
+    first.flush()
+    second.recv().close()
+    first.send(opened)
+    first.flush()
+    _, data = second.recv_with_data()
+
+    assert data == b"", f"bytes of an earlier descriptor came with a later one: {data!r}"
+
+
+@should(
+    "bidirectional.long-data-queued",
+    "POSIX.1-2017 XSH sendmsg: the message is sent as it is in the buffers",
+    needs=("queued", "recv_with_data"),
+)
+def test_long_data_queued(bench: Bench) -> None:
+    """Long data beside a descriptor that waits in the queue arrives whole."""
+    bench.needs_table()
+    first, second = bench.join(batch=1)
+    token = bench.token()
+    sent = first.open(token)
+    filled = fill_until_queued(first, sent)
+    needs_queued(first, filled)
+    data = bytes(range(1, 256)) * 40
+    if first.condition_of("send", sent, data=data) == "queue-full":
+        raise Lacking("its queue has no room for another")
+
+    flushing = first.ask("flush")
+    second.recv_all(filled)
+    received, came = second.recv_with_data()
+    flushing.answer()
+
+    assert token.is_written_by(received), _NOT_SENT
+    assert came == data, f"of {len(data)} bytes that had to wait came {len(came)}, or others"
+
+
+@should(
+    "bidirectional.close-on-exec-long-data",
+    "POSIX.1-2024 XSH recvmsg, MSG_CMSG_CLOEXEC",
+    needs=("flags", "recv_with_data"),
+)
+def test_close_on_exec_long_data(bench: Bench) -> None:
+    """What is received with long data beside it is close-on-exec, too."""
+    first, second = bench.join()
+    held = first.open(bench.token())
+    for size in (4096, 20_000):
+        first.send(held, data=b"-" * size)
+        flushing = first.ask("flush")
+        received, data = second.recv_with_data()
+        flushing.answer()
+
+        assert len(data) == size, f"of {size} bytes came {len(data)}"
+        assert received.flags().cloexec, f"beside {size} bytes it would be inherited over exec"

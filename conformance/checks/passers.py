@@ -5,6 +5,8 @@ from __future__ import annotations
 import socket
 from typing import TYPE_CHECKING
 
+from conformance.errors import Lacking
+from conformance.harness.seen import is_socket, would_be_inherited
 from conformance.harness.series import Series
 from conformance.requirement import must, should
 
@@ -87,6 +89,27 @@ def test_close_on_exec(bench: Bench) -> None:
 
     assert there.flags().cloexec, "what came over a passed end would be inherited over exec"
     assert back.flags().cloexec, "what came from a passed end would be inherited over exec"
+
+
+@should("passers.end-close-on-exec", _POD, needs=_PAIR)
+def test_end_close_on_exec(bench: Bench) -> None:
+    """A passed end is close-on-exec when it is a passer.
+
+    A program that inherits it keeps the channel open when the passer has closed it.
+    """
+    first, second = bench.join()
+    token = bench.token()
+    before = second.books.table()
+
+    ours, theirs = _joined_over(first, second)
+    received = ours.pass_to(theirs, first.open(token))
+
+    assert token.is_written_by(received), _NOT_SENT
+    ends = [fd for fd in sorted(second.books.table() - before) if is_socket(second.peer, fd)]
+    if not ends:
+        raise Lacking(f"the end of a channel that {second.name} has got cannot be seen here")
+    inherited = [fd for fd in ends if would_be_inherited(second.peer, fd)]
+    assert not inherited, f"its end would be inherited over exec: {inherited}"
 
 
 @must("passers.order", _POD, needs=_PAIR)
@@ -227,6 +250,31 @@ def test_over_itself(bench: Bench) -> None:
     assert before.is_written_by(theirs.pass_to(ours, second.open(before))), (
         f"as before: {_NOT_SENT}"
     )
+
+
+@should("passers.copy-outlives", _DUP, needs=_PAIR)
+def test_copy_outlives(bench: Bench) -> None:
+    """When a passer is closed, another copy of its end works on, both ways.
+
+    The second peer has two descriptors of the end, and uses the one until it closes it.
+    """
+    first, second = bench.join()
+    tokens = bench.tokens(4)
+    near, far = first.channel()
+    ours = first.adopt(near)
+    end, another = (first.pass_to(second, far) for _ in range(2))
+    far.close()
+    theirs = second.adopt(end)
+    back = theirs.pass_to(ours, second.open(tokens[0]))
+    there = ours.pass_to(theirs, first.open(tokens[1]))
+
+    theirs.drop()
+    copy = second.adopt(another)
+    back_later = copy.pass_to(ours, second.open(tokens[2]))
+    there_later = ours.pass_to(copy, first.open(tokens[3]))
+
+    received = [back, there, back_later, there_later]
+    assert bench.order(received, tokens) == [0, 1, 2, 3], _NOT_SENT
 
 
 @must("passers.status", "AnyEvent::FDpasser, POD, Preserves blocking status", needs=_STATUS)

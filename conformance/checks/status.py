@@ -8,12 +8,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from conformance.errors import PassFailed
+from conformance.harness.patience import NOTHING
 from conformance.harness.queues import drain, fill_until_queued
 from conformance.requirement import must, should
 
 if TYPE_CHECKING:
     from conformance.harness.bench import Bench
     from conformance.harness.held import Held
+    from conformance.harness.player import Player
+    from conformance.harness.tokens import Page, Token
 
 _FHS = "AnyEvent::FDpasser, t/non_blocking_fhs.t"
 _POSIX = "POSIX.1-2017 XSH fcntl, F_SETFL: of the open file description"
@@ -102,6 +105,38 @@ def test_awaited(bench: Bench) -> None:
 
         kept = waiting.answer().flags().nonblocking
         assert kept == ("nonblocking" in mode), "waiting for it has changed its O_NONBLOCK"
+
+
+@must("status.many", _FHS, needs=("flags", "recv_many"))
+def test_many(bench: Bench) -> None:
+    """Of all that are received together each has its own O_NONBLOCK."""
+    first, second = bench.join()
+    pattern = [False, True, True, False, True, False]
+    modes = [["write", "nonblocking"] if set_ else ["write"] for set_ in pattern]
+    for mode in modes:
+        first.send(first.open(bench.token(), *mode))
+    flushing = first.ask("flush")
+
+    received: list[Held] = []
+    while len(received) < len(pattern):
+        received += second.recv_many()
+    flushing.answer()
+
+    assert [held.flags().nonblocking for held in received] == pattern, "O_NONBLOCK went astray"
+
+
+@must("status.with-data", _FHS, needs=("flags", "recv_with_data"))
+def test_with_data(bench: Bench) -> None:
+    """O_NONBLOCK is kept of what is sent with bytes beside it."""
+    first, second = bench.join()
+    for mode in (["write", "nonblocking"], ["write"]):
+        first.send(first.open(bench.token(), *mode), data=b"beside")
+        first.flush()
+
+        received, _ = second.recv_with_data()
+
+        kept = received.flags().nonblocking
+        assert kept == ("nonblocking" in mode), "beside data its O_NONBLOCK has changed"
 
 
 @must("status.passed-back", _FHS, needs=("flags",))
@@ -208,6 +243,43 @@ def test_append(bench: Bench) -> None:
     received.write(b"second")
 
     assert page.content() == b"first, second", "O_APPEND was lost on the way"
+
+
+@must("status.append-nonblocking", _POSIX, needs=("flags",))
+def test_append_nonblocking(bench: Bench) -> None:
+    """O_APPEND and O_NONBLOCK stay set together, here and there."""
+    first, second = bench.join()
+    sent = first.open(_appended_to(bench, first), "write", "append", "nonblocking")
+
+    received = first.pass_to(second, sent)
+
+    for held in (received, sent):
+        flags = held.flags()
+        assert flags.append, f"O_APPEND of {held} was lost beside O_NONBLOCK"
+        assert flags.nonblocking, f"O_NONBLOCK of {held} was lost beside O_APPEND"
+
+
+@must("status.append-queued", _POSIX, needs=("flags", "queued"))
+def test_append_queued(bench: Bench) -> None:
+    """What waits in the queue keeps its O_APPEND."""
+    bench.needs_table()
+    first, second = bench.join(batch=1)
+    sent = first.open(_appended_to(bench, first), "write", "append")
+    second.stop()
+    before = fill_until_queued(first, sent)
+
+    waiting = sent.flags().append
+    second.go_on()
+    received = drain(first, second, before)
+
+    assert waiting, "queueing has changed the O_APPEND of the sent"
+    found = {held.flags().append for held in (received[0], received[-1])}
+    assert found == {True}, "the queue has changed the O_APPEND of what arrives"
+
+
+def _appended_to(bench: Bench, player: Player) -> Page | Token:
+    """Make a file, or a FIFO if the peer passes no files."""
+    return bench.file() if player.peer.passes("file") else bench.token()
 
 
 @must("status.access-mode", _POSIX, needs=("read",))
@@ -321,6 +393,29 @@ def test_channel_untouched(bench: Bench) -> None:
         here.pass_to(there, first.open(bench.token(), *mode))
 
     assert copy.flags() == before, "passing has changed the status of the channel"
+
+
+@should(
+    "status.channel-untouched-in-vain",
+    "AnyEvent::FDpasser, POD: passers are non-blocking",
+    needs=("flags", "socketpair"),
+)
+def test_channel_untouched_in_vain(bench: Bench) -> None:
+    """Waiting in vain leaves the O_NONBLOCK of the channel as it was."""
+    first, second = bench.join()
+    token = bench.token()
+    one, other = first.channel()
+    copy = first.pass_to(second, one)
+    here, there = first.adopt(one), second.adopt(first.pass_to(second, other))
+    before = copy.flags()
+
+    outcome = here.condition_of("recv", 0.02)
+    after = copy.flags()
+    received = there.pass_to(here, there.open(token))
+
+    assert outcome in NOTHING, f"nothing was sent, and waiting for it ends with {outcome}"
+    assert after == before, "waiting in vain has changed the status of the channel"
+    assert token.is_written_by(received), "what arrived is not the descriptor that was sent"
 
 
 @should(

@@ -72,6 +72,10 @@ class RawEnd:
         """Open a token or a file for writing, and send it as the dialect has it."""
         self.send_opened(self.dialect.one, [thing])
 
+    def end(self) -> None:
+        """Send no more: the peer finds the end of the channel behind what was sent."""
+        self._socket.shutdown(socket.SHUT_WR)
+
     def recv(self, size: int = 4096) -> tuple[bytes, list[int]]:
         """Receive at most *size* bytes of one message, and descriptors; the caller owns those."""
         data, control, _, _ = self._persistently(lambda: self._socket.recvmsg(size, _ROOM))

@@ -36,6 +36,19 @@ from .owners import (
     TellsTheEndOnce,
 )
 from .queuers import BequeathsItsQueue
+from .readers import (
+    BequeathsAllButTheFirst,
+    BequeathsWhatItReadAhead,
+    BequeathsWithLongData,
+    CutsWhatItQueues,
+    ForgetsManyAtTheEnd,
+    ForgetsWhatItReadAhead,
+    KeepsDataByNumber,
+    ReadsAheadBackwards,
+    SendsNothingBeforeMany,
+    SetsWhatItReadAhead,
+    TellsTheQueueFirst,
+)
 from .spoilers import Reopens, Spoiler
 from .strays import ForgetsAtAnError, GivesTheRoot, KnowsOneDevice, ShiftsTheBytes, TextMode
 from .waiters import BequeathsTheAwaited
@@ -521,5 +534,78 @@ MUTANTS = (
         "bidirectional.bad-one-amid",
         because="number 1 of 2: what was refused is closed",
         peer=ClosesAllOfAPart,
+    ),
+    Mutant(
+        "BequeathsAllButTheFirst",
+        "bidirectional.close-on-exec-many",
+        because="some of many would be inherited",
+        peer=BequeathsAllButTheFirst,
+    ),
+    Mutant(
+        "ForgetsManyAtTheEnd",
+        "bidirectional.many-at-the-end",
+        because="recv_many: peer-closed",
+        peer=ForgetsManyAtTheEnd,
+    ),
+    Mutant(
+        "SendsNothingBeforeMany",
+        "bidirectional.queue-moves-in-recv-many",
+        because="what is queued waits until its sender has received",
+        peer=SendsNothingBeforeMany,
+        timeout_scale=HASTY,
+    ),
+    Mutant(
+        "ReadsAheadBackwards",
+        "bidirectional.while-flushing",
+        because="while it waited for room came",
+        peer=ReadsAheadBackwards,
+    ),
+    Mutant(
+        "SetsWhatItReadAhead",
+        "bidirectional.while-flushing",
+        because="O_NONBLOCK of what came meanwhile has changed",
+        peer=SetsWhatItReadAhead,
+    ),
+    Mutant(
+        "BequeathsWhatItReadAhead",
+        "bidirectional.close-on-exec-while-flushing",
+        because="what came meanwhile would be inherited",
+        peer=BequeathsWhatItReadAhead,
+    ),
+    Mutant(
+        "TellsTheQueueFirst",
+        "bidirectional.lost-queue-does-not-hide",
+        because="recv: peer-reset (EPIPE",
+        peer=TellsTheQueueFirst,
+    ),
+    Mutant(
+        "ForgetsAtAnError",
+        "bidirectional.lost-queue-does-not-hide",
+        because="recv: peer-reset (ECONNRESET",
+        peer=ForgetsAtAnError,
+    ),
+    Mutant(
+        "ForgetsWhatItReadAhead",
+        "bidirectional.end-while-flushing",
+        because="recv: peer-closed",
+        peer=ForgetsWhatItReadAhead,
+    ),
+    Mutant(
+        "KeepsDataByNumber",
+        "bidirectional.data-not-of-another",
+        because="bytes of an earlier descriptor came with a later one",
+        peer=KeepsDataByNumber,
+    ),
+    Mutant(
+        "CutsWhatItQueues",
+        "bidirectional.long-data-queued",
+        because="of 10200 bytes that had to wait came 4096",
+        peer=CutsWhatItQueues,
+    ),
+    Mutant(
+        "BequeathsWithLongData",
+        "bidirectional.close-on-exec-long-data",
+        because="beside 4096 bytes it would be inherited",
+        peer=BequeathsWithLongData,
     ),
 )

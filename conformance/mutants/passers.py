@@ -7,8 +7,9 @@ from contextlib import suppress
 
 from conformance.peers.reference import ReferencePeer
 
-from .keepers import KeepsListeners, KeepsPairs
+from .keepers import KeepsListeners, KeepsPairs, LeavesItsEndsToAll
 from .mutant import HASTY, Mutant
+from .readers import ShutsDown
 from .strays import SparesTheChannel
 
 TYPE_CHECKING = False
@@ -196,5 +197,17 @@ MUTANTS = (
         "passers.several-at-once",
         because="O_NONBLOCK has changed over a passed end",
         system="sets-nonblock",
+    ),
+    Mutant(
+        "LeavesItsEndsToAll",
+        "passers.end-close-on-exec",
+        because="its end would be inherited over exec",
+        peer=LeavesItsEndsToAll,
+    ),
+    Mutant(
+        "ShutsDown",
+        "passers.copy-outlives",
+        because="send: peer-reset",
+        peer=ShutsDown,
     ),
 )

@@ -15,6 +15,13 @@ from .queuers import (
     SetsWhatItQueues,
     TurnsAFullChannel,
 )
+from .readers import (
+    ClearsWithData,
+    LeavesTheChannelSet,
+    QueuesWithoutAppend,
+    RestoresOneFlag,
+    SetsMany,
+)
 from .spoilers import Reopens, Spoiler
 from .waiters import ClearsTheAwaited
 
@@ -310,5 +317,35 @@ MUTANTS = (
         "status.awaited",
         because="waiting for it has changed its O_NONBLOCK",
         peer=ClearsTheAwaited,
+    ),
+    Mutant(
+        "SetsMany",
+        "status.many",
+        because="O_NONBLOCK went astray",
+        peer=SetsMany,
+    ),
+    Mutant(
+        "ClearsWithData",
+        "status.with-data",
+        because="beside data its O_NONBLOCK has changed",
+        peer=ClearsWithData,
+    ),
+    Mutant(
+        "RestoresOneFlag",
+        "status.append-nonblocking",
+        because="was lost beside O_NONBLOCK",
+        peer=RestoresOneFlag,
+    ),
+    Mutant(
+        "QueuesWithoutAppend",
+        "status.append-queued",
+        because="queueing has changed the O_APPEND",
+        peer=QueuesWithoutAppend,
+    ),
+    Mutant(
+        "LeavesTheChannelSet",
+        "status.channel-untouched-in-vain",
+        because="waiting in vain has changed the status",
+        peer=LeavesTheChannelSet,
     ),
 )
