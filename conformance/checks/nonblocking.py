@@ -5,6 +5,7 @@ Neither peer needs the other to be ready, or even to run: what cannot go now wai
 
 from __future__ import annotations
 
+import os
 import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -12,8 +13,16 @@ from typing import TYPE_CHECKING
 from conformance.errors import Lacking, PassFailed
 from conformance.harness.held import NEVER_OPEN
 from conformance.harness.patience import FOREVER, NOTHING, WITHIN
-from conformance.harness.queues import ENOUGH, drain, fill, fill_until_queued, needs_queued
+from conformance.harness.queues import (
+    ENOUGH,
+    drain,
+    fill,
+    fill_for_good,
+    fill_until_queued,
+    needs_queued,
+)
 from conformance.harness.seen import cpu_seconds
+from conformance.harness.series import Series
 from conformance.requirement import must, should
 
 if TYPE_CHECKING:
@@ -21,9 +30,11 @@ if TYPE_CHECKING:
     from conformance.harness.held import Held
     from conformance.harness.peer import Pending
     from conformance.harness.player import Player
+    from conformance.harness.raw import RawEnd
     from conformance.harness.tokens import Token
 
 _NOT_SENT = "what arrived is not the descriptor that was sent"
+_FEW = 3  # fewer than any channel holds
 _A_WHILE = 1.0  # seconds, long enough for its parts to be told from one another
 
 
@@ -131,19 +142,102 @@ def test_recv_waits_its_time(bench: Bench) -> None:
     token = bench.token()
     sent = first.open(token)
 
-    early = bench.patience.deadline(0.6 * _A_WHILE)
     waiting = second.ask("recv", _A_WHILE)
-    while not waiting.has_answer and not early.passed:
-        second.peer.pump(early.remaining())
-    if waiting.has_answer and not early.passed:
-        after = early.seconds - early.remaining()
-        may = bench.patience.seconds(_A_WHILE)
-        raise AssertionError(f"it may wait {may:.1f} s, and after {after:.2f}: {_outcome(waiting)}")
+    _still_waits(bench, second, waiting, 0.6 * _A_WHILE, _A_WHILE)
     first.send(sent)
     first.flush()
     received = second.recv() if _outcome(waiting) == "timed-out" else waiting.answer()
 
     assert token.is_written_by(received), _NOT_SENT
+
+
+def _still_waits(
+    bench: Bench, player: Player, waiting: Pending, moment: float, limit: float
+) -> None:
+    """Let a moment pass. Who may wait longer than that waits still."""
+    early = bench.patience.deadline(moment)
+    while not waiting.has_answer and not early.passed:
+        player.peer.pump(early.remaining())
+    if waiting.has_answer and not early.passed:
+        after = early.seconds - early.remaining()
+        may = "for ever" if limit == FOREVER else f"{bench.patience.seconds(limit):.1f} s"
+        raise AssertionError(f"it may wait {may}, and after {after:.2f} s: {_outcome(waiting)}")
+
+
+@should("nonblocking.recv-wakes-soon", "AnyEvent::FDpasser, t/recv_before_send.t: on time")
+def test_recv_wakes_soon(bench: Bench) -> None:
+    """Who waits to receive goes on as soon as something comes, and not a while later.
+
+    Ten times one after the other, since a little late is seldom told from a slow machine.
+    """
+    first, second = bench.join()
+    token = bench.token()
+    held = first.open(token)
+    late, may = 0.0, bench.patience.seconds(WITHIN / 2)
+    for _ in range(10):
+        waiting = second.recv_awaited(first)
+        first.send(held)
+        first.flush()
+        it_is_there = time.monotonic()
+        received = waiting.answer()
+        late += time.monotonic() - it_is_there
+        assert late < may, f"what comes does not wake it: {late:.1f} s late, ten times at most"
+        assert token.is_written_by(received), _NOT_SENT
+        received.close()
+
+
+@should(
+    "nonblocking.nowait-takes-no-time",
+    "IO::FDPass, POD, recv: EAGAIN on a non-blocking socket",
+    needs=("recv_nowait",),
+)
+def test_nowait_takes_no_time(bench: Bench) -> None:
+    """Asking ten times for what is not there takes no time to speak of."""
+    first, second = bench.join()
+    token = bench.token()
+    may = bench.patience.seconds(WITHIN / 2)
+    began = time.monotonic()
+    for _ in range(10):
+        told = second.condition_of("recv_nowait")
+        assert told == "would-block", f"nothing is there, told as {told}"
+        told = second.condition_of("recv", 0.0)
+        assert told in NOTHING, f"nothing is there, told as {told}"
+        took = time.monotonic() - began
+        assert took < may, f"it took {took:.1f} s to say that nothing is there, ten times at most"
+
+    assert token.is_written_by(first.pass_to(second, first.open(token))), _NOT_SENT
+
+
+@should(
+    "nonblocking.bytes-do-not-lengthen",
+    "AnyEvent::FDpasser, t/recv_before_send.t: on time",
+    needs=("recv_with_data",),
+    over="inherited",
+)
+def test_bytes_do_not_lengthen(bench: Bench) -> None:
+    """A receive waits no longer than it may while raw bytes come, and no end of them.
+
+    Their descriptor came with the first. Who takes each byte for a sign of life waits for ever.
+    """
+    player, raw = bench.join_raw()
+    token = bench.token()
+    patient = bench.patience.deadline(2 * _A_WHILE)
+
+    raw.send_opened(b"x", [token])
+    waiting = player.ask("recv", 0.3)
+    while not waiting.has_answer and not patient.passed:
+        raw.send(b"x")
+        player.peer.pump(min(0.1 * bench.patience.scale, patient.remaining()))
+
+    assert waiting.has_answer, "with each byte that comes it begins to wait anew"
+    told = _outcome(waiting)
+    if told == "timed-out":
+        raw.send(raw.dialect.one)
+        assert token.is_written_by(player.recv()), _NOT_SENT
+    else:
+        assert told in {"ok", "not-a-passer", "lost"}, (
+            f"a message that has no end is told as {told}"
+        )
 
 
 @should("nonblocking.waits-idle", "POSIX.1-2017 XSH poll: shall wait at least timeout milliseconds")
@@ -361,6 +455,38 @@ def test_refused_taken_over(bench: Bench) -> None:
     assert token.is_written_by(held.again()), "what was refused is closed, or another one by now"
 
 
+@must(
+    "nonblocking.six-hundred-at-once",
+    "AnyEvent::FDpasser, POD, Non-blocking: and vice versa",
+    needs=("send_many",),
+)
+def test_six_hundred_at_once(bench: Bench) -> None:
+    """All of six hundred that are accepted together arrive, in order, and no more.
+
+    That is more than a usual channel holds. A passer may refuse so many.
+    """
+    bench.needs_table(1000)
+    first, second = bench.join(batch=16, max_queued=600)
+    series = Series(bench, first)
+    six_hundred = series.draw(600)
+    try:
+        first.send_many(six_hundred)
+    except PassFailed as refusal:
+        if refusal.condition in {"queue-full", "would-block"}:
+            raise Lacking("so many are refused") from None
+        if refusal.condition != "sent-in-part":
+            raise
+        series.sent = int(refusal.details["accepted"])
+
+    flushing = first.ask("flush")
+    series.receive_and_close(second, series.sent)
+    flushing.answer()
+    surplus = second.condition_of("recv", 0.0)
+
+    assert surplus in NOTHING, f"{surplus}: more came than was sent"
+    assert not (wrong := series.wrong()), wrong
+
+
 @should("nonblocking.queued-is-kept", "AnyEvent::FDpasser, POD, push_send_fh", needs=("queued",))
 def test_queued_is_kept(bench: Bench) -> None:
     """The sender may close its own while it waits in the queue; it still arrives."""
@@ -401,6 +527,150 @@ def test_flush_times_out(bench: Bench) -> None:
     due = "timed-out" if queued else "ok"
     assert outcome == due, "flushing into a full channel does not time out"
     assert bench.order(received, [token]) == [0] * accepted, _NOT_SENT
+
+
+@should(
+    "nonblocking.flush-waits-its-time",
+    "AnyEvent::FDpasser, POD, Non-blocking: and vice versa",
+    needs=("queued",),
+    over="inherited",
+)
+def test_flush_waits_its_time(bench: Bench) -> None:
+    """Waiting for room lasts as long as it may: it goes on when the receiver does.
+
+    The receiver does so when more than half of the time has passed.
+    """
+    _late_receiver(bench, 0.6 * _A_WHILE, _A_WHILE)
+
+
+@should(
+    "nonblocking.flush-without-limit",
+    "AnyEvent::FDpasser, POD, Non-blocking: and vice versa",
+    needs=("queued",),
+    over="inherited",
+)
+def test_flush_without_limit(bench: Bench) -> None:
+    """Waiting for room that is given no time lasts until there is some."""
+    _late_receiver(bench, 1.1 * _A_WHILE, FOREVER)
+
+
+def _late_receiver(bench: Bench, moment: float, limit: float) -> None:
+    """Flush to a receiver that goes on after a moment; it has to receive all."""
+    bench.needs_table()
+    first, second = bench.join(batch=1)
+    token = bench.token()
+    second.stop()
+    sent = fill_for_good(first, first.open(token))
+    needs_queued(first, sent)
+
+    flushing = first.ask("flush", limit)
+    _still_waits(bench, first, flushing, moment, limit)
+    second.go_on()
+    received = drain(first, second, sent)  # it flushes once more: the time may be over by now
+
+    due = {"ok"} if limit == FOREVER else {"ok", "timed-out"}
+    told = _outcome(flushing)
+    assert told in due, f"the receiver goes on, and flushing to it says {told}"
+    assert bench.order(received, [token]) == [0] * sent, _NOT_SENT
+
+
+@must(
+    "nonblocking.flushed-has-gone",
+    "AnyEvent::FDpasser, POD, Non-blocking: and vice versa",
+    needs=("queued",),
+    over="inherited",
+)
+def test_flushed_has_gone(bench: Bench) -> None:
+    """All of a flushed queue arrives, though its sender closes its end at once.
+
+    A raw end takes one after the other out of a full channel until the flush comes back, and the
+    others when the passer is closed.
+    """
+    player, raw = bench.join_raw(batch=1)
+    filler, token = bench.token(), bench.token()
+    sent = fill_for_good(player, player.open(filler))
+    _needs_a_full_channel(player, sent)
+    player.send(player.open(token))
+
+    flushing = player.ask("flush")
+    arrived = _taken(raw)
+    while not flushing.has_answer and len(arrived) <= sent:
+        player.peer.pump(0.15 * bench.patience.scale if len(arrived) < 5 else 0.0)
+        if not flushing.has_answer:
+            arrived += _taken(raw)
+    flushing.answer()
+    player.drop()
+    while more := _taken(raw):
+        arrived += more
+
+    due = [_file(filler)] * sent + [_file(token)]
+    lost = len(due) - len(arrived)
+    assert not lost, f"what was flushed went with its sender: {lost} of {len(due)} never arrive"
+    assert arrived == due, _NOT_SENT
+
+
+def _needs_a_full_channel(player: Player, sent: int) -> None:
+    needs_queued(player, sent)
+    if sent - player.queued() < _FEW:
+        raise Lacking("the channel is not full: the sender waits for an answer, or for a flush")
+
+
+def _file(token: Token) -> tuple[int, int]:
+    found = os.stat(token.path)
+    return found.st_dev, found.st_ino
+
+
+def _taken(raw: RawEnd) -> list[tuple[int, int]]:
+    """Take what one message brings, and close it; tell which files it was, none at the end."""
+    try:
+        data, fds = raw.recv()
+        while data and not fds:  # the rest of a message
+            data, fds = raw.recv()
+    except BlockingIOError:
+        raise AssertionError("nothing more comes of what was sent") from None
+    files = []
+    for fd in fds:
+        found = os.fstat(fd)
+        files.append((found.st_dev, found.st_ino))
+        os.close(fd)
+    return files
+
+
+@should(
+    "nonblocking.flush-ends-in-time",
+    "AnyEvent::FDpasser, POD, Non-blocking: and vice versa",
+    needs=("queued",),
+    over="inherited",
+)
+def test_flush_ends_in_time(bench: Bench) -> None:
+    """Waiting for room lasts no longer than it may, though one goes now and then.
+
+    A raw end takes one several times within the time. Who begins anew with each would be kept for
+    as long as anything waits.
+    """
+    player, raw = bench.join_raw(batch=1, max_queued=50)
+    token = bench.token()
+    accepted = fill(player, player.open(token))
+    _needs_a_full_channel(player, accepted)
+    patient = bench.patience.deadline(2.5 * _A_WHILE)
+
+    flushing = player.ask("flush", 0.4)
+    taken = 0
+    while not flushing.has_answer and not patient.passed:
+        taken += len(_taken(raw))
+        player.peer.pump(min(0.15 * bench.patience.scale, patient.remaining()))
+    in_time = flushing.has_answer
+    again = player.ask("flush")
+    while taken < accepted:
+        taken += len(_taken(raw))
+    again.answer()
+
+    assert in_time, "with each that goes it begins to wait anew"
+    told = _outcome(flushing)
+    if told == "ok":
+        raise Lacking("the queue is empty before its time is over")
+    assert told == "timed-out", f"flushing to a slow receiver says {told}"
+    assert taken == accepted, f"{taken} came, and {accepted} were sent"
 
 
 @should(

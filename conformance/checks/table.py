@@ -6,15 +6,21 @@ most lose the descriptor; a passer has to see to it that it waits, or at the lea
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from conformance.errors import Lacking, PassFailed
+from conformance.harness.dialects import carries_bytes
+from conformance.harness.patience import NOTHING
+from conformance.harness.queues import drain, fill_for_good, needs_queued
 from conformance.harness.series import SOON, Series
 from conformance.requirement import must, should
 
 if TYPE_CHECKING:
     from conformance.harness.bench import Bench
+    from conformance.harness.dialects import Dialect
+    from conformance.harness.held import Held
     from conformance.harness.player import Player
 
 _SEED = "AnyEvent::FDpasser, t/full_descriptor_table.t"
@@ -26,6 +32,7 @@ _TABLE = ("limit", "fill", "free")
 
 _LIMIT = 64  # more than any passer keeps for itself, and quickly filled
 _SETSIZE = 1024  # FD_SETSIZE nearly everywhere
+_MOST = 253  # SCM_MAX_FD of Linux; elsewhere there may be fewer, or more
 
 
 def _starve(series: Series, receiver: Player) -> None:
@@ -335,9 +342,7 @@ def test_high_numbers(bench: Bench) -> None:
         peer.fill(leave=80)
     near, far = first.channel()
     arrived = first.pass_to(second, far)
-    low = min(near.number, arrived.number)
-    if low < _SETSIZE:
-        raise Lacking(f"the numbers below {_SETSIZE} are not filled: {low} is free")
+    _need_high(near, arrived)
 
     ours, theirs = first.adopt(near), second.adopt(arrived)
     for sender, receiver in ((ours, theirs), (theirs, ours)):
@@ -350,6 +355,39 @@ def test_high_numbers(bench: Bench) -> None:
         assert kept.nonblocking, "O_NONBLOCK was lost on the way to a high number"
         told = f"number {received.number} would be inherited over exec, unlike a lower one"
         assert kept.cloexec >= usual, told
+
+
+def _need_high(*ends: Held) -> None:
+    low = min(end.number for end in ends)
+    if low < _SETSIZE:
+        raise Lacking(f"the numbers below {_SETSIZE} are not filled: {low} is free")
+
+
+@should(
+    "table.high-numbers-wait",
+    "POSIX.1-2017 XSH select: fd less than FD_SETSIZE",
+    needs=(*_TABLE, "socketpair", "queued"),
+    over="inherited",
+)
+def test_high_numbers_wait(bench: Bench) -> None:
+    """A queue is flushed also where the channel has a number of 1024 or more."""
+    bench.needs_table(_SETSIZE + 400)
+    first, second = bench.join()
+    token = bench.token()
+    held = first.open(token)
+    first.limit(_SETSIZE + 100)
+    first.fill(leave=80)
+    near, far = first.channel()
+    _need_high(near)
+    ours, theirs = first.adopt(near, batch=1), second.adopt(first.pass_to(second, far))
+
+    sent = fill_for_good(ours, held)
+    needs_queued(ours, sent)
+    outcome = ours.condition_of("flush", SOON)
+    assert outcome == "timed-out", f"waiting for room at a channel of a high number: {outcome}"
+
+    received = drain(ours, theirs, sent)
+    assert bench.order(received, [token]) == [0] * sent, "what arrived is not what was sent"
 
 
 # -- the sender's table ---------------------------------------------------------------------------
@@ -477,6 +515,110 @@ def test_loss_is_told(bench: Bench) -> None:
 
     raw.send_one(token)
     assert token.is_written_by(player.recv()), "what arrived is not the descriptor that was sent"
+
+
+def _needs_numbers(dialect: Dialect) -> None:
+    if dialect.message(2) == dialect.one:
+        raise Lacking(f"in the dialect {dialect.name} no message tells how many come with it")
+
+
+@should("table.loss-in-its-place", _DESYNCHRONISED, each_survival=True, over="inherited")
+def test_loss_in_its_place(bench: Bench) -> None:
+    """What a raw message brings comes before the loss of the rest, told in full.
+
+    It announces five and brings two. A passer need not count the lost, nor give any of the two.
+    """
+    player, raw = bench.join_raw(batch=5)
+    _needs_numbers(raw.dialect)
+    tokens = bench.tokens(3)
+    raw.send_opened(raw.dialect.message(5), tokens[:2])
+
+    received: list[Held] = []
+    lost: list[int | None] = []
+    while True:
+        try:
+            held = player.recv(SOON if received or lost else None)
+        except PassFailed as failure:
+            if failure.condition in NOTHING and (received or lost):
+                break
+            if failure.condition == "not-a-passer":
+                raise Lacking("a message that lacks some is refused as a whole") from None
+            if failure.condition != "lost":
+                raise
+            lost.append(failure.details.get("lost"))
+        else:
+            assert not lost, "a loss is told before what had arrived ahead of it"
+            received.append(held)
+    raw.send_one(tokens[2])
+    last = player.recv()
+
+    came, missing = len(received), 5 - len(received)
+    assert lost, f"of five {came} arrived, and no loss is told"
+    assert bench.order([*received, last], tokens) == [*range(came), 2], "not in the order sent"
+    if None not in lost:
+        told = sum(count or 0 for count in lost)
+        assert told >= missing, f"{came} of five arrived, and {told} are told as lost"
+
+
+@should("table.largest-message", _DISCARDED, over="inherited")
+def test_largest_message(bench: Bench) -> None:
+    """All of 253 in one raw message with credentials arrive, or are told as lost.
+
+    So many Linux lets one message carry. A passer may have room for fewer, and for no credentials.
+    """
+    bench.needs_table(_MOST + 100)
+    player, raw = bench.join_raw(credentials=True, batch=_MOST)
+    _needs_numbers(raw.dialect)
+    token = bench.token()
+    fd = os.open(token.path, os.O_WRONLY)
+    try:
+        raw.send(raw.dialect.message(_MOST), [fd] * _MOST)
+    except OSError as refusal:
+        raise Lacking(f"no message carries {_MOST} here: {refusal.strerror}") from None
+    finally:
+        os.close(fd)
+
+    received: list[Held] = []
+    lost = 0
+    while len(received) + lost < _MOST:
+        try:
+            received.append(player.recv())
+        except PassFailed as failure:
+            if failure.condition == "not-a-passer":
+                break
+            if failure.condition != "lost":
+                told = f"{len(received)} of {_MOST} arrived, {lost} are told as lost"
+                raise AssertionError(f"{told}, and now: {failure}") from None
+            lost += int(failure.details.get("lost") or 1)
+
+    assert bench.order(received, [token]) == [0] * len(received), "not what was sent"
+
+
+@should("table.cut-off-is-told", _DESYNCHRONISED, each_survival=True, over="inherited")
+def test_cut_off_is_told(bench: Bench) -> None:
+    """A raw message cut off by its sender's end is told, and left open nowhere.
+
+    Its descriptor came with the first byte.
+    """
+    player, raw = bench.join_raw()
+    token, receive = bench.token(), "recv"
+    if carries_bytes(raw.dialect.name):
+        if "recv_with_data" not in player.peer.ops:
+            raise Lacking("a message is complete here with its first byte")
+        start, receive = b"half", "recv_with_data"
+    else:
+        _, start, _ = raw.dialect.cut_in_two()
+    raw.send_opened(start, [token])
+    raw.close()
+
+    told = player.condition_of(receive)
+    assert told in {"lost", "peer-reset", "not-a-passer"}, f"half a message is told as {told}"
+    if told == "lost":
+        after = player.condition_of(receive)
+        assert after in {"peer-closed", "peer-reset"}, f"after the loss the end is told as {after}"
+    player.drop()
+
+    assert token.released(), "the descriptor of half a message is still open"
 
 
 @should("table.surplus-is-closed", _DISCARDED, each_survival=True, over="inherited")

@@ -17,6 +17,9 @@ __tracebackhide__ = hidden
 
 ENOUGH = 600  # descriptors; the usual channel and a queue of 50 refuse sooner
 
+_LOOKS = 10  # at what waits, before it is believed to stay
+_PAUSE = 0.005  # seconds from one look to the next
+
 
 def fill(sender: Player, held: Held) -> int:
     """Send *held* again and again until it is refused; tell how often it was accepted."""
@@ -36,6 +39,24 @@ def fill_until_queued(sender: Player, held: Held) -> int:
             return sent
         sender.send(held)
     return ENOUGH
+
+
+def fill_for_good(sender: Player, held: Held) -> int:
+    """As :func:`fill_until_queued`, until one waits that does not go a moment later.
+
+    A passer that sends in a thread of its own has something in its queue now and then.
+    """
+    sent = 0
+    while sent < ENOUGH:
+        looks = 0
+        while sender.queued():
+            looks += 1
+            if looks > _LOOKS:
+                return sent
+            sender.peer.pump(_PAUSE)
+        sender.send(held)
+        sent += 1
+    return sent
 
 
 def needs_queued(sender: Player, sent: int) -> None:

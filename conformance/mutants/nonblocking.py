@@ -10,6 +10,16 @@ import time
 import fdpass
 from conformance.peers.reference import ReferencePeer
 
+from .hasteners import (
+    FlushesForASecond,
+    FlushesInHaste,
+    ForgetsBeyond512,
+    KeepsOneInHand,
+    LingersOverNothing,
+    LooksNowAndThen,
+    RenewsItsTime,
+    RevivedByBytes,
+)
 from .keepers import ClosesWhatItRefuses
 from .mutant import HASTY, Mutant
 from .queuers import (
@@ -374,5 +384,54 @@ MUTANTS = (
         "nonblocking.flush-times-out",
         because="more came than was sent",
         peer=RepeatsAfterAVainFlush,
+    ),
+    Mutant(
+        "FlushesInHaste",
+        "nonblocking.flush-waits-its-time",
+        because="it may wait 1.0 s, and after 0.",
+        peer=FlushesInHaste,
+    ),
+    Mutant(
+        "FlushesForASecond",
+        "nonblocking.flush-without-limit",
+        because="it may wait for ever, and after 1.",
+        peer=FlushesForASecond,
+    ),
+    Mutant(
+        "KeepsOneInHand",
+        "nonblocking.flushed-has-gone",
+        because="what was flushed went with its sender: 1 of",
+        peer=KeepsOneInHand,
+    ),
+    Mutant(
+        "RenewsItsTime",
+        "nonblocking.flush-ends-in-time",
+        because="with each that goes it begins to wait anew",
+        peer=RenewsItsTime,
+    ),
+    Mutant(
+        "LooksNowAndThen",
+        "nonblocking.recv-wakes-soon",
+        because="what comes does not wake it",
+        peer=LooksNowAndThen,
+    ),
+    Mutant(
+        "LingersOverNothing",
+        "nonblocking.nowait-takes-no-time",
+        because="s to say that nothing is there",
+        peer=LingersOverNothing,
+    ),
+    Mutant(
+        "RevivedByBytes",
+        "nonblocking.bytes-do-not-lengthen",
+        because="with each byte that comes it begins to wait anew",
+        peer=RevivedByBytes,
+    ),
+    Mutant(
+        "ForgetsBeyond512",
+        "nonblocking.six-hundred-at-once",
+        because="513 of 600 never arrived",
+        peer=ForgetsBeyond512,
+        timeout_scale=HASTY,
     ),
 )

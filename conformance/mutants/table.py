@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+from .hasteners import (
+    CountsOneLost,
+    HasRoomForFifty,
+    SeesAGoodEnd,
+    SelectsForRoom,
+    TellsTheLossFirst,
+)
 from .mutant import HASTY, Mutant
 from .naive import (
     CountsDescriptors,
@@ -164,5 +171,36 @@ MUTANTS = (
         "table.close-on-exec",
         because="it would be inherited over exec",
         system="forgets-cloexec",
+    ),
+    Mutant(
+        "SelectsForRoom",
+        "table.high-numbers-wait",
+        because="waiting for room at a channel of a high number: os",
+        peer=SelectsForRoom,
+    ),
+    Mutant(
+        "CountsOneLost",
+        "table.loss-in-its-place",
+        because="2 of five arrived, and 1 are told as lost",
+        peer=CountsOneLost,
+    ),
+    Mutant(
+        "TellsTheLossFirst",
+        "table.loss-in-its-place",
+        because="a loss is told before what had arrived ahead of it",
+        peer=TellsTheLossFirst,
+    ),
+    Mutant(
+        "HasRoomForFifty",
+        "table.largest-message",
+        because="0 are told as lost, and now",
+        peer=HasRoomForFifty,
+        timeout_scale=HASTY,
+    ),
+    Mutant(
+        "SeesAGoodEnd",
+        "table.cut-off-is-told",
+        because="half a message is told as peer-closed",
+        peer=SeesAGoodEnd,
     ),
 )
