@@ -22,6 +22,7 @@ _PEEK = "recv(2), MSG_PEEK: the data is not removed, a later receive gives the s
 _RELIABLE = "unix(7): Unix datagram sockets are always reliable and do not reorder datagrams"
 _ORDERLY = "POSIX.1-2017 XSH recvmsg: 0 if no messages are available and the peer has shut down"
 _RECEIVE = "POSIX.1-2017 XSH recvmsg, EAGAIN: O_NONBLOCK is set and nothing has arrived"
+_TYPES = "POSIX.1-2017 XSH 2.10.6, socket types: no operation gives parts of two records"
 _NO_DATA = "POSIX.1-2017 XSH 2.10.11: a segment may have ancillary data only"
 _GONE = ("EPIPE", "ECONNRESET", "ENOTCONN")
 _FULL = ("EAGAIN", "ENOBUFS", "ETOOMANYREFS")
@@ -31,21 +32,21 @@ _FULL = ("EAGAIN", "ENOBUFS", "ETOOMANYREFS")
 
 
 def _array(s: Script, kind: str) -> None:
-    """Send three files in a message, the second of them twice."""
+    """Send five files in a message, the second of them twice."""
     a, b = s.socketpair(kind)
-    files = [s.file(b"first"), s.file(b"second"), s.file(b"third")]
+    files = [s.file(name) for name in (b"first", b"second", b"third", b"fourth", b"fifth")]
     s.send(a, b"x", [*files, files[1]])
 
     before = s.table()
     came = s.recv(b, 1)
     after = s.table()
-    s.expect(came.fds, 4, "other descriptors than were listed came")
-    s.expect(after, before + 4, "the table does not have what the receive told of")
+    s.expect(came.fds, 6, "other descriptors than were listed came")
+    s.expect(after, before + 6, "the table does not have what the receive told of")
     for number, file in enumerate([*files, files[1]]):
         same = s.same_file(came.fd(number), file)
         s.expect(same, True, "they came in another order")
     s.close(came.fd(1))
-    again = s.read(came.fd(3), 6)
+    again = s.read(came.fd(5), 6)
 
     s.expect(again.data, b"second", "what is listed twice was closed with the other one")
 
@@ -105,6 +106,42 @@ def test_record_without_bytes(s: Script) -> None:
     brought = came.errno.equals("") & came.fds.equals(1)
     refused = sent.errno.is_one_of("EINVAL", "EMSGSIZE", "ENOBUFS", "EOPNOTSUPP")
     s.expect(brought | refused, "the descriptor was lost without an error")
+
+
+def _long(s: Script, kind: str) -> None:
+    """Send a message of 20000 bytes and one of a byte, and receive each at once."""
+    a, b = s.socketpair(kind)
+    null = s.null()
+    sent = s.send(a, b"x" * 20000, [null], flags=("DONTWAIT",))
+    s.need(sent.errno.equals(""), "a channel that takes a message of 20000 bytes")
+    sent = s.send(a, b"!", [null], flags=("DONTWAIT",))
+    s.need(sent.errno.equals(""), "a channel that takes another message beside it")
+
+    came = s.recv(b, 30000)
+    s.expect(came.count, 20000, "other bytes came than those of the message")
+    following = s.recv(b, 30000, flags=("DONTWAIT",))
+
+    s.expect(came.fds, 1, "it came without its descriptor, or with another one")
+    s.expect(following.data, b"!", "the next message came with other bytes")
+    s.expect(following.fds, 1, "the next message came without its descriptor")
+
+
+@should("messages.long-datagram", _TYPES, subject="platform", endangers=("fifo",))
+def test_long_datagram(s: Script) -> None:
+    """A datagram of 20000 bytes is one message, and brings its descriptor.
+
+    Not every system takes as much.
+    """
+    _long(s, "dgram")
+
+
+@should("messages.long-record", _TYPES, subject="platform", endangers=("fifo",))
+def test_long_record(s: Script) -> None:
+    """A record of 20000 bytes is one message, and brings its descriptor.
+
+    Not every system takes as much.
+    """
+    _long(s, "seqpacket")
 
 
 # -- messages that are cut ------------------------------------------------------------------------
@@ -314,11 +351,13 @@ def _peeked(s: Script, kind: str) -> None:
     s.send(a, b"1", [first])
     s.send(a, b"2", [second])
 
+    before = s.table()
     bare = s.recv(b, 5, 0, flags=("PEEK",))
     s.need_a_look(bare)
     one = s.recv(b, 5)
     look = s.recv(b, 5, flags=("PEEK",))
     two = s.recv(b, 5)
+    after = s.table()
 
     s.expect(bare.data, b"1", "the look showed other bytes")
     s.expect(one.data, b"1", "the look has taken some bytes away")
@@ -326,6 +365,9 @@ def _peeked(s: Script, kind: str) -> None:
     s.expect(look.data, b"2", "the look showed other bytes")
     s.expect(two.data, b"2", "the look has taken some bytes away")
     s.expect(two.fds, 1, "the look has taken the descriptor away")
+    s.expect(two.ctrunc, False, "MSG_CTRUNC is set although there was room")
+    told = after.equals(before + 2) | after.equals(before + look.fds + 2)
+    s.expect(told, "the looks left more open than they told of")
     same = s.same_file(one.fd(), first)
     s.expect(same, True, "what came is not the descriptor that was sent")
     same = s.same_file(two.fd(), second)
@@ -410,6 +452,7 @@ def _nothing(s: Script, kind: str) -> None:
     by_flag = s.recv(b, 1, flags=("DONTWAIT",))
     s.set_nonblocking(b)
     by_status = s.recv(b, 1)
+    s.set_nonblocking(b, on=False)
     s.send(a, b"x", [null])
     came = s.recv(b, 1)
 
