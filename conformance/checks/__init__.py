@@ -5,6 +5,7 @@ PLATFORM = (
     "kinds",
     "cycles",
     "ancillary",
+    "messages",
     "limits",
     "faults",
     "security",

@@ -201,19 +201,19 @@ ODD = (
         "credentials-first",
         "Credentials stand before the descriptors.",
         "odd",
-        ("ancillary.*", "security.*", "limits.*"),
+        ("ancillary.*", "security.*", "limits.*", "messages.truncated-*"),
     ),
     System(
         "hides-truncation",
         "MSG_CTRUNC is never set.",
         "odd",
-        ("ancillary.*", "security.*", "limits.*", "faults.no-room-nowhere"),
+        ("ancillary.*", "security.*", "limits.*", "messages.truncated-*", "faults.no-room-nowhere"),
     ),
     System(
         "no-peek",
         "A peek shows zeros, and there is no MSG_CMSG_CLOEXEC.",
         "odd",
-        ("ancillary.cloexec*",),
+        ("ancillary.cloexec*", "messages.cloexec-*"),
     ),
     System("refuses-peek", "A look with MSG_PEEK is refused: EOPNOTSUPP.", "odd"),
     System(
@@ -222,7 +222,12 @@ ODD = (
         "odd",
         ("security.peek-tells-no-address", "limits.full-keeps-bytes"),
     ),
-    System("no-cloexec", "MSG_CMSG_CLOEXEC has no effect.", "odd", ("ancillary.cloexec*",)),
+    System(
+        "no-cloexec",
+        "MSG_CMSG_CLOEXEC has no effect.",
+        "odd",
+        ("ancillary.cloexec*", "messages.cloexec-*"),
+    ),
     System("accept-inherits", "accept hands O_NONBLOCK on from the listener.", "odd"),
     System("storm", "EINTR, short writes and spurious EAGAIN together.", "odd"),
 )
