@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from conformance.platform.steps import space
 from conformance.requirement import may, must, should
 
 if TYPE_CHECKING:
@@ -244,7 +245,7 @@ def _keeps_nonblock(s: Script, fds: list[Fd], before: int = 0) -> None:
     for fd in fds:
         s.close(fd)
 
-    came = s.recv(b, 1)
+    came = s.recv(b, 1, space(64))
     for which in range(len(fds)):
         kept = s.nonblocking(came.fd(before + which))
         s.expect(kept, True, "O_NONBLOCK was lost on the way")
