@@ -127,7 +127,8 @@ def test_empty_array(s: Script) -> None:
 def test_two_control_messages(s: Script) -> None:
     """Descriptors in two control messages all come, or the send fails.
 
-    Some systems join them, some refuse them; to lose the second without a word is neither.
+    Some systems join them, some refuse them; to lose the second without a word is neither. What
+    comes does so in the order in which it was listed.
     """
     a, b = s.socketpair()
     null = s.null()
@@ -138,6 +139,18 @@ def test_two_control_messages(s: Script) -> None:
     all_came = sent.errno.equals("") & came.fds.equals(3)
     none_came = sent.count.equals(0) & came.errno.equals("EAGAIN")
     s.expect(all_came | none_came, "some descriptors were lost without an error")
+
+    files = s.files(4)
+    parts = [s.rights(files.fd(0), files.fd(1)), s.rights(files.fd(2), files.fd(3))]
+    sent = s.send(a, b"y", control=parts)
+    came = s.recv(b, 1, flags=("DONTWAIT",))
+    s.number_each(came)
+    wrong = s.unlike(files, came.fds)
+
+    all_came = sent.errno.equals("") & came.fds.equals(4)
+    none_came = sent.count.equals(0) & came.errno.equals("EAGAIN")
+    s.expect(all_came | none_came, "some descriptors were lost without an error")
+    s.expect(wrong, "none", "they came in another order")
 
 
 @should(
@@ -253,7 +266,8 @@ def test_length_is_enough(s: Script) -> None:
 def test_truncated_is_told(s: Script) -> None:
     """MSG_CTRUNC is set when there was not room for all descriptors of a message.
 
-    Three are sent, and there is room for one. Without the flag nobody knows that two are lost.
+    Three are sent, and there is room for one. Without the flag nobody knows that two are lost. And
+    twenty, with room for ten.
     """
     a, b = s.socketpair()
     null = s.null()
@@ -263,6 +277,13 @@ def test_truncated_is_told(s: Script) -> None:
 
     s.expect(came.data, b"x", "the byte of the message did not come")
     s.expect(came.ctrunc, True, "MSG_CTRUNC is not set")
+
+    sent = s.send(a, b"y", [null] * 20)
+    s.need(sent.errno.equals(""), "a system that sends twenty descriptors in a message")
+    half = s.recv(b, 1, length(10))
+
+    s.expect(half.data, b"y", "the byte of the message did not come")
+    s.expect(half.ctrunc, True, "MSG_CTRUNC is not set where half of many found no room")
 
 
 @must("ancillary.next-is-whole", _FLAGS, subject="platform", endangers=("fifo", "table"))
@@ -513,6 +534,7 @@ def test_peek_leaves_it(s: Script) -> None:
     s.expect(look.data, b"x", "the look showed other bytes")
     s.expect(came.data, b"x", "the look has taken some bytes away")
     s.expect(came.fds, 1, "not just the one descriptor came")
+    s.expect(came.ctrunc, False, "MSG_CTRUNC is set after the look, although there was room")
     s.expect(same.data, b"the file", "what came is not the descriptor that was sent")
 
 
@@ -604,14 +626,17 @@ def test_cloexec(s: Script) -> None:
 def test_cloexec_on_each(s: Script) -> None:
     """MSG_CMSG_CLOEXEC makes every descriptor of a message close-on-exec.
 
-    Those whose numbers are high, too: the flags of a table stand in words of 64 bits.
+    Those whose numbers are high, too: the flags of a table stand in words of 64 bits. And of
+    whatever kind they are.
     """
     a, b = s.socketpair()
     null = s.null()
+    c, _ = s.socketpair()
+    read_end, _ = s.pipe()
     for high in (False, True):
         if high:
             s.files(64)  # so that what comes now has higher numbers
-        s.send(a, b"x", [null, null, null])
+        s.send(a, b"x", [null, c, read_end])
 
         came = s.recv(b, 1, flags=("CMSG_CLOEXEC",))
         first = s.cloexec(came.fd(0))
@@ -621,6 +646,69 @@ def test_cloexec_on_each(s: Script) -> None:
         s.expect(first, True, "the first one is not close-on-exec")
         s.expect(second, True, "the second one is not close-on-exec")
         s.expect(third, True, "the last one is not close-on-exec")
+
+
+@should("ancillary.cloexec-high", _CLOEXEC, subject="platform", endangers=("table",))
+def test_cloexec_high(s: Script) -> None:
+    """MSG_CMSG_CLOEXEC works for numbers of 256 and more, too.
+
+    As a server has them with as many connections.
+    """
+    a, b = s.socketpair()
+    null = s.null()
+    limited = s.limit(700)
+    s.need(limited.errno.equals(""), "a process that may have 700 descriptors")
+    s.files(256)  # so that what comes now has higher numbers
+    s.send(a, b"x", [null, b])
+
+    came = s.recv(b, 1, flags=("CMSG_CLOEXEC",))
+    file = s.cloexec(came.fd(0))
+    socket = s.cloexec(came.fd(1))
+
+    s.expect(file, True, "a file that came is not close-on-exec")
+    s.expect(socket, True, "a socket that came is not close-on-exec")
+
+
+@should("ancillary.cloexec-when-cut", _CLOEXEC, subject="platform", endangers=("table",))
+def test_cloexec_when_cut(s: Script) -> None:
+    """What comes of a cut message by MSG_CMSG_CLOEXEC is close-on-exec, too.
+
+    Four are sent, and there is room for two. Some systems deliver none of them then.
+    """
+    a, b = s.socketpair()
+    null = s.null()
+    s.send(a, b"x", [null, null, null, null])
+
+    came = s.recv(b, 1, length(2), flags=("CMSG_CLOEXEC",))
+    s.need(came.fds.equals(2), "a cut message that brings what there is room for")
+    first = s.cloexec(came.fd(0))
+    second = s.cloexec(came.fd(1))
+
+    s.expect(first, True, "the first one is not close-on-exec")
+    s.expect(second, True, "the second one is not close-on-exec")
+
+
+@should("ancillary.cloexec-in-turn", _CLOEXEC, subject="platform", endangers=("table", "status"))
+def test_cloexec_in_turn(s: Script) -> None:
+    """MSG_CMSG_CLOEXEC is of one receive: the next one without it sets no flag.
+
+    And one that asks for it again sets it again.
+    """
+    a, b = s.socketpair()
+    null = s.null()
+    with s.repeat(3):
+        s.send(a, b"x", [null])
+
+    asked = s.recv(b, 1, flags=("CMSG_CLOEXEC",))
+    plain = s.recv(b, 1)
+    again = s.recv(b, 1, flags=("CMSG_CLOEXEC",))
+    first = s.cloexec(asked.fd())
+    second = s.cloexec(plain.fd())
+    third = s.cloexec(again.fd())
+
+    s.expect(first, True, "what came first is not close-on-exec")
+    s.expect(second, False, "what came without MSG_CMSG_CLOEXEC is close-on-exec")
+    s.expect(third, True, "what came last is not close-on-exec")
 
 
 @should("ancillary.cloexec-at-exec", _CLOEXEC, subject="platform", endangers=("table",))

@@ -235,10 +235,17 @@ def test_datagram_socket(s: Script) -> None:
 def test_tcp_socket(s: Script) -> None:
     """A connected TCP socket can be passed, and goes on from where it is.
 
-    As a server does that lets another process answer.
+    As a server does that lets another process answer. To close one that came leaves the others
+    working.
     """
     c, d = s.inet("tcp")
+    other = _pass(s, d)
+    s.close(other)
     s.write(c, b"question")
+    here = s.write(d, b"wait")
+    s.expect(here.errno, "", "to close a socket that came has shut down the sent one")
+    waited = s.read(c, 4)
+    s.expect(waited.data, b"wait", "the sent socket says other bytes")
 
     came = _pass(s, d)
     s.close(d)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 _CTRUNC = "POSIX.1-2017 XSH recvmsg, MSG_CTRUNC: control data was truncated"
 _SENT = "POSIX.1-2017 XSH sendmsg: -1 tells of errors detected locally, else the bytes are sent"
 _QUEUE = "POSIX.1-2017 XSH 2.10.11: what is in the receive queue stays until it is received"
+_AS_ANY = "unix(7), SCM_RIGHTS: as if by dup(2); RLIMIT_NOFILE is what bounds their numbers"
 _MOST = "unix(7), SCM_MAX_FD: to send a larger array fails"
 _ARRAY = "unix(7), SCM_RIGHTS: an array of descriptors, of SCM_MAX_FD at most"
 _EXCESS = "unix(7), SCM_RIGHTS: what would exceed RLIMIT_NOFILE is closed in the receiving process"
@@ -250,6 +251,40 @@ def test_full_with_credentials(s: Script) -> None:
     told = full.ctrunc.equals(1) | full.errno.is_one_of("EMFILE", "EMSGSIZE")
     s.expect(full.fds, 0, "a descriptor came into a table that was full")
     s.expect(told, "the descriptor was lost, and nothing tells of it")
+
+
+@should("limits.high-numbers", _AS_ANY, subject="platform", endangers=("table", "bidirectional"))
+def test_high_numbers(s: Script) -> None:
+    """Descriptors with numbers of 1024 and more are received, and sent on.
+
+    1024 is what select(2) ends at, and no limit of a table. What came is used, too.
+    """
+    a, b = s.socketpair()
+    file = s.file(b"the file")
+    read_end, write_end = s.pipe()
+    s.send(a, b"x", [file, write_end])
+    limited = s.limit(1100)
+    s.need(limited.errno.equals(""), "a process that may have 1100 descriptors")
+    s.fill(leave=8)
+
+    came = s.recv(b, 1)
+    s.expect(came.fds, 2, "not all of them came although there were slots")
+    s.expect(came.ctrunc, False, "MSG_CTRUNC is set although there were slots")
+    file_came = s.same_file(came.fd(0), file)
+    pipe_came = s.same_file(came.fd(1), write_end)
+    s.send(a, b"y", [came.fd(1), came.fd(0)])
+    again = s.recv(b, 1)
+    s.expect(again.fds, 2, "not all of what was sent on came")
+    pipe_again = s.same_file(again.fd(0), write_end)
+    file_again = s.same_file(again.fd(1), file)
+    s.expect(pipe_again, True, "what was sent on is another file")
+    s.write(again.fd(0), b"through")
+    heard = s.read(read_end, 10)
+
+    s.expect(file_came, True, "what came is another file")
+    s.expect(pipe_came, True, "what came is another file")
+    s.expect(file_again, True, "what was sent on is another file")
+    s.expect(heard.data, b"through", "what was written into it is not there")
 
 
 # -- at the sender --------------------------------------------------------------------------------

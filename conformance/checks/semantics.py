@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from conformance.platform.steps import space
 from conformance.requirement import may, must, should
 
 if TYPE_CHECKING:
@@ -34,6 +35,9 @@ _NOT_PASSED = "FreeBSD unix(4): descriptor flags, set with fcntl(2), are not pas
 _UNRECEIVED = "FreeBSD unix(4): what awaits delivery is closed when the destination is closed"
 _WAITS = "POSIX.1-2017 XSH read, recvmsg: without O_NONBLOCK they block until there is something"
 _EXEC = "POSIX.1-2017 XSH exec: descriptors stay open, attributes of the description unchanged"
+_PER_CALL = "recv(2), MSG_DONTWAIT: of one call, where O_NONBLOCK is of the open file description"
+_HANGUP = "POSIX.1-2017 XSH poll: POLLHUP and POLLIN are not mutually exclusive"
+_ALL_OF_IT = "POSIX.1-2017 XSH recvmsg, MSG_WAITALL: it waits until all data can be returned"
 _CLOFORK = "POSIX.1-2024 XBD <sys/socket.h>, MSG_CMSG_CLOFORK: FD_CLOFORK is set on what comes"
 
 
@@ -207,6 +211,121 @@ def test_nonblock_in_datagrams(s: Script) -> None:
         s.expect(told, due, "O_NONBLOCK has changed on the way")
 
 
+@must("semantics.nonblock-in-flight", _FLAGS, subject="platform", endangers=("status",))
+def test_nonblock_in_flight(s: Script) -> None:
+    """O_NONBLOCK that is changed while a message waits is changed for its receiver.
+
+    Set for one descriptor, and cleared for another: what is sent is not a copy of the flags.
+    """
+    a, b = s.socketpair()
+    read_end, write_end = s.pipe()
+    c, d = s.socketpair()
+    s.set_nonblocking(write_end)
+    s.set_nonblocking(d)
+    s.send(a, b"x", [read_end, write_end, c, d])
+    for fd, on in ((read_end, True), (write_end, False), (c, True), (d, False)):
+        s.set_nonblocking(fd, on)
+
+    came = s.recv(b, 1)
+    for which, due in enumerate((True, False, True, False)):
+        told = s.nonblocking(came.fd(which))
+        s.expect(told, due, "O_NONBLOCK is as it was when the message was sent")
+    for fd, due in ((read_end, True), (write_end, False), (c, True), (d, False)):
+        here = s.nonblocking(fd)
+        s.expect(here, due, "the receive has changed O_NONBLOCK at the sender")
+
+
+def _keeps_nonblock(s: Script, fds: list[Fd], before: int = 0) -> None:
+    """Send them non-blocking, behind so many others, close them, and look at what comes."""
+    a, b = s.socketpair()
+    null = s.null()
+    for fd in fds:
+        s.set_nonblocking(fd)
+    s.send(a, b"x", [*[null] * before, *fds])
+    for fd in fds:
+        s.close(fd)
+
+    came = s.recv(b, 1, space(64))
+    for which in range(len(fds)):
+        kept = s.nonblocking(came.fd(before + which))
+        s.expect(kept, True, "O_NONBLOCK was lost on the way")
+
+
+@must("semantics.nonblock-of-all", _FLAGS, subject="platform", endangers=("status", "passers"))
+def test_nonblock_of_all(s: Script) -> None:
+    """O_NONBLOCK is kept where the sender has closed its own before the receive.
+
+    Of pipes, of sockets and of a listener, at the start of a message and behind eight others.
+    """
+    for before in (0, 8):
+        read_end, write_end = s.pipe()
+        c, _ = s.socketpair()
+        datagrams, _ = s.socketpair("dgram")
+        _keeps_nonblock(s, [read_end, write_end, c, datagrams, s.listener()], before)
+
+
+@must("semantics.nonblock-of-a-terminal", _FLAGS, subject="platform", endangers=("status",))
+def test_nonblock_of_a_terminal(s: Script) -> None:
+    """O_NONBLOCK of a passed terminal is kept, though the sender has closed its own.
+
+    The other end stays open, and as it was.
+    """
+    master, slave = s.pty()
+
+    _keeps_nonblock(s, [slave])
+    other = s.nonblocking(master)
+    s.expect(other, False, "O_NONBLOCK of the other end was set on the way")
+
+
+@must("semantics.nonblock-of-tcp", _FLAGS, subject="platform", endangers=("status",))
+def test_nonblock_of_tcp(s: Script) -> None:
+    """O_NONBLOCK of a TCP socket is kept, though the sender has closed its own."""
+    c, d = s.inet("tcp")
+
+    _keeps_nonblock(s, [c])
+    other = s.nonblocking(d)
+    s.expect(other, False, "O_NONBLOCK of the other end was set on the way")
+
+
+@should("semantics.dontwait-once", _PER_CALL, subject="platform", endangers=("status",))
+def test_dontwait_once(s: Script) -> None:
+    """MSG_DONTWAIT changes no flags: neither of the channel nor of what comes.
+
+    It is of one call. Asked of a channel that waits and of one with O_NONBLOCK, where there is
+    nothing to receive, something, and no room to send.
+    """
+    for nonblocking in (False, True):
+        a, b = s.socketpair()
+        read_end, _ = s.pipe()
+        c, _ = s.socketpair()
+        s.set_nonblocking(a, nonblocking)
+        s.set_nonblocking(b, nonblocking)
+        sender = s.status_flags(a)
+        receiver = s.status_flags(b)
+
+        nothing = s.recv(b, 1, flags=("DONTWAIT",))
+        after_nothing = s.status_flags(b)
+        sent = s.send(a, b"x", [read_end, c], flags=("DONTWAIT",))
+        s.need(sent.errno.equals(""), "a channel that takes a message at once")
+        after_sending = s.status_flags(a)
+        came = s.recv(b, 1, flags=("DONTWAIT",))
+        s.need(came.errno.equals(""), "a channel that gives a message at once")
+        after_receiving = s.status_flags(b)
+        pipe = s.nonblocking(came.fd(0))
+        socket = s.nonblocking(came.fd(1))
+        flooded = s.flood(a, b"x" * 512)
+        after_flooding = s.status_flags(a)
+
+        s.expect(nothing.errno, "EAGAIN", "there was something before it was sent")
+        s.expect(after_nothing, receiver, "to receive nothing has changed the receiver's flags")
+        s.expect(after_sending, sender, "to send has changed the sender's flags")
+        s.expect(after_receiving, receiver, "to receive has changed the receiver's flags")
+        s.expect(pipe, False, "O_NONBLOCK of a pipe was set on the way")
+        s.expect(socket, False, "O_NONBLOCK of a socket was set on the way")
+        s.expect(flooded.count.at_least(1), "the emptied channel takes nothing")
+        s.expect(after_flooding, sender, "to send without room has changed the sender's flags")
+
+
 @should("semantics.number-zero", _DUP, subject="platform", endangers=("table", "bidirectional"))
 def test_number_zero(s: Script) -> None:
     """A descriptor is sent as well as number 0, and comes as well as number 0.
@@ -250,6 +369,31 @@ def test_shared_offset(s: Script) -> None:
     s.expect(same, True, "what came is another file")
     s.expect(four.data, b"0123", "the file was not read from its start")
     s.expect(offset, 4, "the file offset is not shared")
+
+
+@should("semantics.two-opens", _DUP, subject="platform", endangers=("fifo", "status"))
+def test_two_opens(s: Script) -> None:
+    """A file that was opened twice comes as two, each with an offset of its own.
+
+    That the file is the same does not make them one open file description.
+    """
+    a, b = s.socketpair()
+    file = s.file(b"0123456789")
+    again = s.file_again()
+    s.seek(file, 2)
+    s.seek(again, 5)
+    s.send(a, b"x", [file, again])
+
+    came = s.recv(b, 1)
+    first = s.read(came.fd(0), 1)
+    second = s.read(came.fd(1), 1)
+    here = s.tell(file)
+    there = s.tell(again)
+
+    s.expect(first.data, b"2", "the first one has another offset than it had")
+    s.expect(second.data, b"5", "the second one has another offset than it had")
+    s.expect(here, 3, "the offset of the first one is not shared with what came")
+    s.expect(there, 6, "the offset of the second one is not shared with what came")
 
 
 @should("semantics.shared-read-only", _DUP, subject="platform", endangers=("fifo", "status"))
@@ -335,22 +479,26 @@ def test_flock_kept(s: Script) -> None:
 def test_options_kept(s: Script) -> None:
     """Options of a passed socket are as they were set: its timeout, and SO_KEEPALIVE.
 
-    They are the socket's, of which what came is another descriptor.
+    They are the socket's, of which what came is another descriptor. So is TCP_NODELAY, which is an
+    option of TCP.
     """
     a, b = s.socketpair()
     c, _ = s.inet("tcp")
     timeout = s.setsockopt(c, "RCVTIMEO", 7)
     s.need(timeout.errno.equals(""), "a socket that has SO_RCVTIMEO")
     s.setsockopt(c, "KEEPALIVE", 1)
+    s.setsockopt(c, "NODELAY", 1)
     s.send(a, b"x", [c])
 
     came = s.recv(b, 1)
     seconds = s.getsockopt(came.fd(), "RCVTIMEO")
     keepalive = s.getsockopt(came.fd(), "KEEPALIVE")
+    nodelay = s.getsockopt(came.fd(), "NODELAY")
     here = s.getsockopt(c, "RCVTIMEO")
 
     s.expect(seconds, 7, "SO_RCVTIMEO has changed on the way")
     s.expect(keepalive, True, "SO_KEEPALIVE has changed on the way")
+    s.expect(nodelay, True, "TCP_NODELAY has changed on the way")
     s.expect(here, 7, "SO_RCVTIMEO has changed at the sender")
 
 
@@ -523,6 +671,44 @@ def test_long_message(s: Script) -> None:
         s.expect(came.count, sent.count, "of the bytes that were taken some are lost")
         s.expect(came.others, 0, "bytes have changed on the way")
         s.expect(came.fds, 1, "it came without its descriptor, or with another one")
+
+
+@should("semantics.several-beside-much", _FIRST_OCTET, subject="platform", endangers=("fifo",))
+def test_several_beside_much(s: Script) -> None:
+    """Three descriptors beside a long message come with its first bytes, in order.
+
+    It has five thousand bytes. Where a channel takes some of them only, the descriptors have gone
+    with these.
+    """
+    a, b = s.socketpair()
+    files = s.files(3)
+    sent = s.send(a, b"x" * 5000, files, flags=("DONTWAIT",))
+    s.need(sent.errno.equals(""), "a channel that takes some of 5000 bytes at once")
+
+    first = s.recv(b, 100)
+    s.number_each(first)
+    wrong = s.unlike(files, 3)
+    rest = s.drain(b)
+
+    s.expect(first.fds, 3, "not all of them came with the first bytes")
+    s.expect(wrong, "none", "another file came in its place")
+    s.expect(first.count + rest.count, sent.count, "other bytes came than were taken")
+    s.expect(rest.fds, 0, "a descriptor came with the rest too")
+
+
+@should("semantics.all-of-it", _ALL_OF_IT, subject="platform", endangers=("fifo",))
+def test_all_of_it(s: Script) -> None:
+    """A receive that waits for all bytes (MSG_WAITALL) brings their descriptor."""
+    a, b = s.socketpair()
+    read_end, write_end = s.pipe()
+    sent = s.send(a, b"HELLO", [write_end])
+    s.need(sent.count.equals(5), "a channel that takes five bytes at once")
+
+    came = s.recv(b, 5, flags=("WAITALL",))
+    same = s.same_file(came.fd(), write_end)
+
+    s.expect(same, True, "what came is another file")
+    _brings_the_pipe(s, came, read_end)
 
 
 @must("semantics.one-datagram", _ONE_SEGMENT, subject="platform", endangers=("fifo",))
@@ -729,6 +915,81 @@ def test_readable_by_queue(s: Script) -> None:
         s.expect(came.fds, 1, "the message came without its descriptor")
 
 
+@should("semantics.received-is-ready", _READY, subject="platform", endangers=("nonblocking",))
+def test_received_is_ready(s: Script) -> None:
+    """A received pipe or socket is readable for poll when something waits in it.
+
+    In the pipe a byte does, in the socket a message with a descriptor.
+    """
+    a, b = s.socketpair()
+    read_end, write_end = s.pipe()
+    c, d = s.socketpair()
+    s.send(a, b"x", [read_end, d])
+
+    came = s.recv(b, 1)
+    s.write(write_end, b"1")
+    s.send(c, b"2", [write_end])
+    pipe = s.poll(came.fd(0))
+    socket = s.poll(came.fd(1))
+    byte = s.read(came.fd(0), 1)
+    message = s.recv(came.fd(1), 1)
+
+    s.expect(pipe.readable, True, "poll does not tell of a byte in a pipe that came")
+    s.expect(socket.readable, True, "poll does not tell of a message in a socket that came")
+    s.expect(byte.data, b"1", "other bytes waited in the pipe")
+    s.expect(message.fds, 1, "the message came without its descriptor")
+
+
+@should("semantics.received-in-a-queue", _EPOLL, subject="platform", endangers=("nonblocking",))
+def test_received_in_a_queue(s: Script) -> None:
+    """An event queue (epoll) watches what came, also where one watches the sent one.
+
+    A pipe and a socket; what waits in them is a byte, and a message with a descriptor.
+    """
+    a, b = s.socketpair()
+    read_end, write_end = s.pipe()
+    c, d = s.socketpair()
+    s.event_queue(read_end)
+    s.event_queue(d)
+    s.send(a, b"x", [read_end, d])
+
+    came = s.recv(b, 1)
+    pipes = s.event_queue(came.fd(0))
+    sockets = s.event_queue(came.fd(1))
+    s.expect(pipes.errno, "", "a queue refuses a pipe that came")
+    s.expect(sockets.errno, "", "a queue refuses a socket that came")
+    before = s.events(pipes)
+    s.write(write_end, b"1")
+    s.send(c, b"2", [write_end])
+    pipe = s.events(pipes)
+    socket = s.events(sockets)
+    message = s.recv(came.fd(1), 1)
+
+    s.expect(before, 0, "the queue tells of a byte that was not written yet")
+    s.expect(pipe, 1, "the queue does not tell of a byte in a pipe that came")
+    s.expect(socket, 1, "the queue does not tell of a message in a socket that came")
+    s.expect(message.fds, 1, "the message came without its descriptor")
+
+
+@should("semantics.readable-at-the-end", _HANGUP, subject="platform", endangers=("nonblocking",))
+def test_readable_at_the_end(s: Script) -> None:
+    """A message whose sender has closed makes its channel readable for poll.
+
+    That the other end is gone may be told beside it, and not in its place.
+    """
+    a, b = s.socketpair()
+    null = s.null()
+    s.send(a, b"x", [null])
+    s.close(a)
+
+    told = s.poll(b)
+    came = s.recv(b, 1)
+
+    s.expect(told.readable, True, "poll does not tell of the message")
+    s.expect(came.data, b"x", "the byte of the message did not come")
+    s.expect(came.fds, 1, "the message came without its descriptor")
+
+
 @should("semantics.writable-with-room", _WRITABLE, subject="platform", endangers=("nonblocking",))
 def test_writable_with_room(s: Script) -> None:
     """A full channel is not writable for poll, and is again when it was emptied.
@@ -817,9 +1078,21 @@ def test_access_kept(s: Script) -> None:
 
 @must("semantics.own-descriptor-flags", _GETFD, subject="platform", endangers=("status",))
 def test_own_descriptor_flags(s: Script) -> None:
-    """FD_CLOEXEC that is set on a received descriptor is not set on the sent one."""
+    """FD_CLOEXEC that is set on a received descriptor is not set on the sent one.
+
+    Nor does sending change it: where it was set it stays so, where it was not neither.
+    """
     a, b = s.socketpair()
-    null = s.null()
+    for on in (True, False):
+        null = s.null()
+        s.set_cloexec(null, on)
+        s.send(a, b"x", [null])
+        sent = s.cloexec(null)
+        s.recv(b, 1)
+        received = s.cloexec(null)
+        s.expect(sent, on, "sending has changed FD_CLOEXEC of the sent descriptor")
+        s.expect(received, on, "receiving has changed FD_CLOEXEC of the sent descriptor")
+
     s.send(a, b"x", [null])
 
     came = s.recv(b, 1)
@@ -834,7 +1107,8 @@ def test_cloexec_stays(s: Script) -> None:
     """FD_CLOEXEC of the sent descriptor does not come along.
 
     It belongs to the number, not to the open file description. So a receiver has to ask for it:
-    what it receives without MSG_CMSG_CLOEXEC is handed on to every program it starts.
+    what it receives without MSG_CMSG_CLOEXEC is handed on to every program it starts. Nor does it
+    come from the channel, where that is close-on-exec.
     """
     a, b = s.socketpair()
     null = s.null()
@@ -845,6 +1119,17 @@ def test_cloexec_stays(s: Script) -> None:
     cloexec = s.cloexec(came.fd())
 
     s.expect(cloexec, False, "FD_CLOEXEC came along")
+
+    other = s.null()
+    s.set_cloexec(a)
+    s.set_cloexec(b)
+    s.send(a, b"y", [other])
+    later = s.recv(b, 1)
+    cloexec = s.cloexec(later.fd())
+    channel = s.cloexec(b)
+
+    s.expect(cloexec, False, "what came has FD_CLOEXEC of the channel")
+    s.expect(channel, True, "the channel has lost its FD_CLOEXEC")
 
 
 @may("semantics.close-on-fork", _CLOFORK, subject="platform", endangers=("bidirectional",))
@@ -868,7 +1153,10 @@ def test_close_on_fork(s: Script) -> None:
 
 @should("semantics.closed-apart", _DUP, subject="platform", endangers=("bidirectional", "table"))
 def test_closed_apart(s: Script) -> None:
-    """To close a received descriptor leaves the sent one open."""
+    """To close a received descriptor leaves the sent one open.
+
+    A pipe goes on, a socket, and a listener.
+    """
     a, b = s.socketpair()
     read_end, write_end = s.pipe()
     s.send(a, b"x", [write_end])
@@ -880,6 +1168,28 @@ def test_closed_apart(s: Script) -> None:
     s.expect(written.errno, "", "to close what came has closed what was sent")
     heard = s.read(read_end, 5)
     s.expect(heard.data, b"alive", "what was sent is another descriptor now")
+
+    c, d = s.socketpair()
+    listener = s.listener()
+    s.send(a, b"y", [c, listener])
+    sockets = s.recv(b, 1)
+    s.close(sockets.fd(0))
+    s.close(sockets.fd(1))
+    there = s.send(c, b"1")
+    back = s.send(d, b"2")
+    s.expect(there.errno, "", "to close a socket that came has shut down the sent one")
+    s.expect(back.errno, "", "to close a socket that came has shut down the sent one")
+    at_the_peer = s.recv(d, 1)
+    here = s.recv(c, 1)
+    client = s.connect(listener)
+    s.expect(client.errno, "", "to close a listener that came has shut down the sent one")
+    accepted = s.accept(listener)
+    s.write(client, b"3")
+    over_it = s.read(accepted, 1)
+
+    s.expect(at_the_peer.data, b"1", "the sent socket says nothing any more")
+    s.expect(here.data, b"2", "the sent socket hears nothing any more")
+    s.expect(over_it.data, b"3", "the sent listener accepts other connections")
 
 
 @should("semantics.offset-in-flight", _DUP, subject="platform", endangers=("status",))

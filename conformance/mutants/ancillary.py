@@ -41,6 +41,9 @@ MUTANTS = (
     _on("forgets-cloexec", "cloexec", "the descriptor that came is not close-on-exec"),
     _on("cloexec-first-only", "cloexec-on-each", "the second one is not close-on-exec"),
     _on("cloexec-low-only", "cloexec-on-each", "the first one is not close-on-exec"),
+    _on("cloexec-low-only", "cloexec-high", "a file that came is not close-on-exec"),
+    _on("cloexec-first-only", "cloexec-when-cut", "the second one is not close-on-exec"),
+    _on("passes-cloexec", "cloexec-in-turn", "came without MSG_CMSG_CLOEXEC is close-on-exec"),
     _on("exec-keeps-all", "cloexec-at-exec", "the program has it"),
     _on("fork-clears-cloexec", "cloexec", "it is not close-on-exec there"),
 )

@@ -19,6 +19,8 @@ MUTANTS = (
     _on("leaks-sent", "lost-is-not-held", "what found no slot is still open somewhere"),
     _on("ignores-limit", "lowered", "a descriptor was installed beyond the limit"),
     _on("hides-truncation", "full-with-credentials", "lost, and nothing tells of it"),
+    _on("null-device", "high-numbers", "what was sent on is another file"),
+    _on("select-numbers", "high-numbers", "not all of them came although there were slots"),
     _on("send-needs-slot", "full-sender", "send, failed with EMFILE"),
     _on("drops-when-channel-full", "taken-arrives", "other bytes came than were taken"),
     _on("leaks-hundredth", "thousand-leave-nothing", "something is still open"),

@@ -100,6 +100,10 @@ FAULTY = (
 PLATFORM = (
     System("passes-cloexec", "A received descriptor is close-on-exec unasked.", "close-on-exec"),
     System("cloexec-low-only", "Numbers of 64 and more are not close-on-exec.", "close-on-exec"),
+    System("send-clears-cloexec", "To send a descriptor clears its FD_CLOEXEC.", "close-on-exec"),
+    System("dontwait-stays", "To send with MSG_DONTWAIT sets O_NONBLOCK.", "status"),
+    System("select-numbers", "Numbers of 1024 and more are not received.", "table"),
+    System("shuts-when-closed", "To close a received socket shuts it down.", "passers"),
     System("fork-clears-cloexec", "What a child inherits is not close-on-exec.", "close-on-exec"),
     System("old-number", "What is open here already is given its old number.", "identity"),
     System("gives-again", "Bytes that follow bring the last descriptors again.", "order"),
@@ -111,6 +115,7 @@ PLATFORM = (
     System("sends-mix", "Threads that send at once send each other's descriptors.", "order"),
     System("blind-select", "select does not tell of a message that is alone.", "blocking"),
     System("blind-queue", "epoll does not tell of a message that is alone.", "blocking"),
+    System("hangup-hides", "poll tells of a hangup and not of what waits.", "blocking"),
     System("says-writable", "poll says that a full channel has room.", "blocking"),
     System("forgets-names", "A received socket has lost its name.", "identity"),
     System("shuts-nothing", "To shut down a received socket does nothing.", "identity"),

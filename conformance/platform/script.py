@@ -420,7 +420,10 @@ class Script(Recording):
         return self._result("set_cloexec", "", fd, int(on))
 
     def setsockopt(self, sock: Fd, option: str, value: int) -> Result:
-        """Set an option of SOL_SOCKET: PASSCRED, SNDBUF, RCVBUF, KEEPALIVE, RCVTIMEO (seconds)."""
+        """Set an option of SOL_SOCKET: PASSCRED, SNDBUF, RCVBUF, KEEPALIVE, RCVTIMEO (seconds).
+
+        And NODELAY, of IPPROTO_TCP.
+        """
         return self._result("setsockopt", "", sock, option, value)
 
     def getsockopt(self, sock: Fd, option: str) -> Value:

@@ -255,6 +255,8 @@ int close(int fd)
     bool channel = active && is_owner() && is_channel(fd);
     if (channel)
         listener_closing(fd);
+    if (wrong(CLOSE_SHUTS) && was_received(fd) && channel)
+        REAL(shutdown)(fd, SHUT_RDWR);
     if (quirk(IGNORES_CLOSE) && was_received(fd))
         return 0;
     if (channel && quirk(KEEPS_UNREAD | KEEPS_CYCLES))

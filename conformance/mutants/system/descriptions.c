@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/select.h>
 #include <sys/time.h>
 #include <sys/uio.h>
 #include <termios.h>
@@ -51,6 +52,20 @@ void set_cloexec(struct delivery *delivery)
 {
     for (int i = 0; i < delivery->rights.count; i++)
         fcntl(delivery->rights.fds[i], F_SETFD, FD_CLOEXEC);
+}
+
+/* Numbers that select has no room for. */
+void drop_high(struct delivery *delivery)
+{
+    struct bundle *rights = &delivery->rights;
+    int kept = 0;
+    for (int i = 0; i < rights->count; i++)
+        if (rights->fds[i] >= FD_SETSIZE)
+            shut(rights->fds[i]);
+        else
+            rights->fds[kept++] = rights->fds[i];
+    delivery->cut |= kept < rights->count;
+    rights->count = kept;
 }
 
 void give_old_number(struct delivery *delivery)

@@ -132,6 +132,20 @@ bool lose_gathered(struct sending *sending)
     return mute(sending, sending->message.msg_iovlen > 1);
 }
 
+bool clear_sent_cloexec(struct sending *sending)
+{
+    for (int i = 0; i < sending->rights.count; i++)
+        fcntl(sending->rights.fds[i], F_SETFD, 0);
+    return false;
+}
+
+/* Without waiting is what the channel is from now on. */
+void keep_dontwait(struct sending *sending)
+{
+    if (sending->flags & MSG_DONTWAIT)
+        fcntl(sending->fd, F_SETFL, fcntl(sending->fd, F_GETFL) | O_NONBLOCK);
+}
+
 void leak_sent(struct sending *sending)
 {
     struct bundle leaked;

@@ -98,6 +98,14 @@ static const struct fault FAULTS[] = {
     {"passes-cloexec", .deliver = set_cloexec},
     /* No system is known to: the flags of a table stand in words of 64 bits. */
     {"cloexec-low-only", .deliver = clear_high_cloexec},
+    /* No system is known to: programs do, which clear it on what a child is to have. */
+    {"send-clears-cloexec", .refuses = clear_sent_cloexec},
+    /* No system is known to: programs do, which set O_NONBLOCK where MSG_DONTWAIT lacks. */
+    {"dontwait-stays", .sent = keep_dontwait},
+    /* No system is known to: it is what fd_set has room for. */
+    {"select-numbers", .deliver = drop_high},
+    /* No system is known to: it is what a proxy does that keeps one socket for both. */
+    {"shuts-when-closed", .deliver = note_received, .wrongs = CLOSE_SHUTS},
     /* No system is known to: it is what a fork that copies descriptors one by one forgets. */
     {"fork-clears-cloexec", .deliver = note_received, .wrongs = FORK_CLEARS_CLOEXEC},
     /* No system is known to: it is what "a duplicate" in FreeBSD's unix(4) excludes. */
@@ -120,6 +128,8 @@ static const struct fault FAULTS[] = {
     {"blind-select", .quirks = BLIND_SELECT},
     /* The same of the third way. */
     {"blind-queue", .wrongs = BLIND_QUEUE},
+    /* Who looks at POLLHUP first, and then no further. */
+    {"hangup-hides", .wrongs = HANGUP_HIDES},
     /* No system is known to: a shim that asks for room elsewhere than in the socket would. */
     {"says-writable", .wrongs = SAYS_WRITABLE},
     /* No system is known to: a proxy of sockets that keeps the real ones would. */

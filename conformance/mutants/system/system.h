@@ -96,6 +96,8 @@ enum wrong {
     EXEC_CLEARS = 1 << 23,
     EXEC_CLOSES = 1 << 24,
     EXEC_KEEPS = 1 << 25,
+    HANGUP_HIDES = 1 << 26,
+    CLOSE_SHUTS = 1 << 27,
     CONNECTING = WAITS_ANYWAY | CONNECTS_TO_NOBODY,
     ACCEPTING = WAITS_ANYWAY | ACCEPTS_LAST | ACCEPTS_ONCE | NOTES_EARLY,
 };
@@ -265,9 +267,12 @@ PRIVATE void leak_refused(struct sending *sending);
 PRIVATE void deny_sent(struct sending *sending);
 PRIVATE void claim_sent(struct sending *sending);
 PRIVATE void remember_sent(struct sending *sending);
+PRIVATE bool clear_sent_cloexec(struct sending *sending);
+PRIVATE void keep_dontwait(struct sending *sending);
 
 /* descriptions.c */
 PRIVATE void set_cloexec(struct delivery *delivery);
+PRIVATE void drop_high(struct delivery *delivery);
 PRIVATE void give_old_number(struct delivery *delivery);
 PRIVATE void remember_received(struct delivery *delivery);
 PRIVATE void give_last_again(struct delivery *delivery);

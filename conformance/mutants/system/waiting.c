@@ -122,6 +122,15 @@ static int add_writable(struct pollfd *fds, nfds_t count, int ready)
     return ready;
 }
 
+/* Of a channel that was hung up nothing else is told. */
+static int hide_behind_hangup(struct pollfd *fds, nfds_t count, int ready)
+{
+    for (nfds_t i = 0; i < count; i++)
+        if ((fds[i].revents & POLLHUP) && is_channel(fds[i].fd))
+            fds[i].revents = POLLHUP;
+    return ready;
+}
+
 int poll(struct pollfd *fds, nfds_t count, int timeout)
 {
     if (!active)
@@ -139,6 +148,8 @@ int poll(struct pollfd *fds, nfds_t count, int timeout)
         return poll_listeners(fds, count, timeout);
     if (quirk(LATE_READINESS))
         return poll_late(fds, count, timeout);
+    if (wrong(HANGUP_HIDES))
+        return hide_behind_hangup(fds, count, REAL(poll)(fds, count, timeout));
     if (wrong(SAYS_WRITABLE))
         return add_writable(fds, count, REAL(poll)(fds, count, 0));
     return REAL(poll)(fds, count, timeout);

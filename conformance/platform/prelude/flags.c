@@ -104,6 +104,8 @@ static int option_of(const char *option)
         return SO_ACCEPTCONN;
     if (!strcmp(option, "TYPE"))
         return SO_TYPE;
+    if (!strcmp(option, "NODELAY"))
+        return TCP_NODELAY;
 #ifdef SO_PASSCRED
     if (!strcmp(option, "PASSCRED"))
         return SO_PASSCRED;
@@ -112,14 +114,19 @@ static int option_of(const char *option)
     return -1;
 }
 
+static int level_of(const char *option)
+{
+    return strcmp(option, "NODELAY") ? SOL_SOCKET : IPPROTO_TCP;
+}
+
 static struct result do_setsockopt(int sock, const char *option, int value)
 {
     begin("setsockopt");
-    int name = option_of(option);
+    int name = option_of(option), level = level_of(option);
     struct timeval time = {value, 0};
     if (!strcmp(option, "RCVTIMEO"))
-        return nothing(setsockopt(sock, SOL_SOCKET, name, &time, sizeof time) < 0 ? errno : 0);
-    return nothing(setsockopt(sock, SOL_SOCKET, name, &value, sizeof value) < 0 ? errno : 0);
+        return nothing(setsockopt(sock, level, name, &time, sizeof time) < 0 ? errno : 0);
+    return nothing(setsockopt(sock, level, name, &value, sizeof value) < 0 ? errno : 0);
 }
 
 static struct result do_getsockopt(int sock, const char *option)
@@ -128,8 +135,9 @@ static struct result do_getsockopt(int sock, const char *option)
     int name = option_of(option), value = 0, is_time = !strcmp(option, "RCVTIMEO");
     struct timeval time = {0, 0};
     socklen_t size = is_time ? sizeof time : sizeof value;
-    int said = getsockopt(sock, SOL_SOCKET, name, is_time ? (void *)&time : (void *)&value, &size);
-    long told = is_time ? (long)time.tv_sec : name == SO_TYPE ? value : !!value;
+    int level = level_of(option);
+    int said = getsockopt(sock, level, name, is_time ? (void *)&time : (void *)&value, &size);
+    long told = is_time ? (long)time.tv_sec : !strcmp(option, "TYPE") ? value : !!value;
     return numbered(told, said < 0 ? errno : 0);
 }
 

@@ -85,27 +85,33 @@ def do_set_cloexec(fd: int, on: int) -> Result:
     return Result()
 
 
-@gives()
-def do_setsockopt(sock: int, option: str, value: int) -> Result:
+def option_of(option: str) -> tuple[int, int]:
+    """Give the level and the number of an option."""
+    if option == "NODELAY":
+        return socket.IPPROTO_TCP, socket.TCP_NODELAY
     number = getattr(socket, f"SO_{option}", None)
     if number is None:
         missing(f"this Python has no SO_{option}")
+    return socket.SOL_SOCKET, number
+
+
+@gives()
+def do_setsockopt(sock: int, option: str, value: int) -> Result:
+    level, number = option_of(option)
     with borrowed(sock) as there:
         if option == "RCVTIMEO":
-            there.setsockopt(socket.SOL_SOCKET, number, struct.pack("ll", value, 0))
+            there.setsockopt(level, number, struct.pack("ll", value, 0))
         else:
-            there.setsockopt(socket.SOL_SOCKET, number, value)
+            there.setsockopt(level, number, value)
     return Result()
 
 
 @gives("number")
 def do_getsockopt(sock: int, option: str) -> Result:
-    number = getattr(socket, f"SO_{option}", None)
-    if number is None:
-        missing(f"this Python has no SO_{option}")
+    level, number = option_of(option)
     size = struct.calcsize("ll" if option == "RCVTIMEO" else "i")
     with borrowed(sock) as there:
-        seen = there.getsockopt(socket.SOL_SOCKET, number, size)
+        seen = there.getsockopt(level, number, size)
     (first,) = struct.unpack_from("l" if option == "RCVTIMEO" else "i", seen)
     return numbered(first if option in {"RCVTIMEO", "TYPE"} else bool(first))
 
