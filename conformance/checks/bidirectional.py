@@ -18,7 +18,6 @@ from conformance.harness.queues import (
     fill,
     fill_until_queued,
     needs_queued,
-    needs_room,
 )
 from conformance.harness.seen import is_socket, would_be_inherited
 from conformance.harness.tokens import Place
@@ -151,10 +150,9 @@ def test_queue_moves_without_limit(bench: Bench) -> None:
     bench.needs_table()
     first, second = bench.join(batch=1)
     filler, token, answer = bench.tokens(3)
-    with needs_room():
-        sent = fill_until_queued(first, first.open(filler))
-        needs_queued(first, sent)
-        first.send(first.open(token))
+    sent = fill_until_queued(first, first.open(filler))
+    needs_queued(first, sent)
+    first.send(first.open(token))
 
     waiting = first.ask("recv", FOREVER)
     received = _recv_until(second, token, sent + 1)
@@ -575,11 +573,10 @@ def test_taken_over(bench: Bench) -> None:
 @should("bidirectional.many-taken-over", _TAKEN_OVER, needs=("send_many",))
 def test_many_taken_over(bench: Bench) -> None:
     """Several that the passer takes over are closed in the sender once they are sent."""
-    first, second = bench.join(batch=2)
+    first, second = bench.join(batch=4)
     tokens = bench.tokens(3)
 
-    with needs_room():
-        first.send_many(first.open_all(tokens), close=True)
+    first.send_many(first.open_all(tokens), close=True)
     first.flush()
     received = second.recv_all(3)
 
@@ -623,11 +620,10 @@ def test_queued_taken_over(bench: Bench) -> None:
     filler, *tokens = bench.tokens(4)
     others = bench.tokens(4)
     second.stop()
-    with needs_room():
-        before = fill_until_queued(first, first.open(filler))
-        needs_queued(first, before)
-        for token in tokens:
-            first.send(first.open(token), close=True)
+    before = fill_until_queued(first, first.open(filler))
+    needs_queued(first, before)
+    for token in tokens:
+        first.send(first.open(token), close=True)
 
     opened = first.open_all(others)
     second.go_on()
@@ -651,10 +647,9 @@ def test_queue_is_released(bench: Bench) -> None:
     filler, token, another = bench.tokens(3)
     held, borrowed = first.open(filler), first.open(another)
     second.stop()
-    with needs_room():
-        needs_queued(first, fill_until_queued(first, held))
-        first.send(first.open(token), close=True)
-        first.send(borrowed)
+    needs_queued(first, fill_until_queued(first, held))
+    first.send(first.open(token), close=True)
+    first.send(borrowed)
 
     dropped = first.ask("drop")  # it may try for a while to send what waits
     first.books.passers.remove(first.passer)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from conformance.errors import Lacking, PassFailed
 from conformance.harness.held import NEVER_OPEN, Held
-from conformance.harness.queues import drain, fill_until_queued, needs_queued, needs_room
+from conformance.harness.queues import drain, fill_until_queued, needs_queued
 from conformance.harness.series import Series
 from conformance.requirement import may, must, should
 
@@ -456,13 +456,12 @@ def _sent_behind_a_queue(
     """Fill the channel and queue one, make room, and *send* one more: in order all arrive."""
     filler, queued, token = bench.tokens(3)
     held = first.open(filler)
-    with needs_room():
-        before = fill_until_queued(first, held)
-        needs_queued(first, before)
-        first.send(first.open(queued))
+    before = fill_until_queued(first, held)
+    needs_queued(first, before)
+    first.send(first.open(queued))
 
-        early = second.recv_all(before // 2)
-        send(first.open(token))
+    early = second.recv_all(before // 2)
+    send(first.open(token))
     late = drain(first, second, before + 2 - len(early))
 
     order = bench.order(early + late, [filler, queued, token])
@@ -610,11 +609,10 @@ def test_queue_across_a_fork(bench: Bench) -> None:
     first, second = bench.join(batch=1)
     for parent_stays in (True, False):
         filler, *tokens = bench.tokens(4)
-        with needs_room():
-            before = fill_until_queued(first, first.open(filler))
-            needs_queued(first, before)
-            for held in first.open_all(tokens):
-                first.send(held)
+        before = fill_until_queued(first, first.open(filler))
+        needs_queued(first, before)
+        for held in first.open_all(tokens):
+            first.send(held)
         early = second.recv_all(before // 2)
 
         child = first.fork()

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from ..errors import Lacking, PassFailed, hidden
+from ..errors import Lacking, hidden
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from .held import Held
     from .player import Player
 
@@ -68,22 +65,6 @@ def needs_queued(sender: Player, sent: int) -> None:
     """
     if not sender.queued():
         raise Lacking(f"nothing waits in the queue: the channel takes {sent} and more")
-
-
-@contextmanager
-def needs_room() -> Iterator[None]:
-    """Skip if what is sent inside finds no room in the queue.
-
-    Raises:
-        Lacking: the queue is small, or there is none.
-
-    """
-    try:
-        yield
-    except PassFailed as failure:
-        if failure.condition not in {"queue-full", "would-block"}:
-            raise
-        raise Lacking(f"the queue is too small for this: {failure}") from None
 
 
 def drain(sender: Player, receiver: Player, count: int) -> list[Held]:
