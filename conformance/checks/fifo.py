@@ -510,7 +510,8 @@ def test_goes_after_a_refused(bench: Bench) -> None:
         raise Lacking("what is sent is on its way when it is flushed, and not before")
 
     _fail_to_send(first)
-    first.send(after)
+    for _ in range(5):  # a system may say for no reason, once in a while, that there is no room
+        first.send(after)
     told = "what is sent after an error waits to be flushed"
     try:
         received = second.recv()
