@@ -330,6 +330,7 @@ def test_taken_arrives(s: Script) -> None:
     s.expect(came.count, filled.count, "other bytes came than were taken")
     s.expect(came.fds, filled.count, "other descriptors came than were taken")
     s.expect(came.ctrunc, False, "MSG_CTRUNC is set although there was room")
+    s.need(filled.count.at_most(4999), "a channel that is full at some time")
 
 
 @should("limits.thousand-leave-nothing", _SLOT, subject="platform", endangers=("table",))
