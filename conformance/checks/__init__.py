@@ -15,6 +15,9 @@ PLATFORM = (
 
 MODULES = (
     "bidirectional",
+    "meanwhile",
+    "owners",
+    "inheritance",
     "nonblocking",
     "fifo",
     "status",

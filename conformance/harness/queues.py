@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from ..errors import Lacking, hidden
+from ..errors import Lacking, PassFailed, hidden
 
 if TYPE_CHECKING:
     from .held import Held
     from .player import Player
+    from .tokens import Token
 
 __tracebackhide__ = hidden
 
@@ -72,4 +74,15 @@ def drain(sender: Player, receiver: Player, count: int) -> list[Held]:
     flushing = sender.ask("flush")
     received = receiver.recv_all(count)
     flushing.answer()
+    return received
+
+
+def receive_until(receiver: Player, last: Token, most: int = 6) -> list[Held]:
+    """Receive until *last* has come, or nothing more does; *most* at most."""
+    received: list[Held] = []
+    with suppress(PassFailed):
+        while len(received) < most:
+            received.append(receiver.recv())
+            if last.is_written_by(received[-1]):
+                break
     return received
