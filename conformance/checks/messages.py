@@ -119,7 +119,7 @@ def _long(s: Script, kind: str) -> None:
 
     came = s.recv(b, 30000)
     s.expect(came.count, 20000, "other bytes came than those of the message")
-    following = s.recv(b, 30000, flags=("DONTWAIT",))
+    following = s.recv(b, 30000)
 
     s.expect(came.fds, 1, "it came without its descriptor, or with another one")
     s.expect(following.data, b"!", "the next message came with other bytes")

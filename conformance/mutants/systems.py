@@ -206,7 +206,7 @@ ODD = (
         "credentials-first",
         "Credentials stand before the descriptors.",
         "odd",
-        ("ancillary.*", "security.*", "limits.*", "messages.truncated-*"),
+        ("ancillary.*", "security.*", "limits.*"),
     ),
     System(
         "hides-truncation",
