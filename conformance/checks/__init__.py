@@ -1,4 +1,4 @@
-"""The requirements, a file a promise: a written list, in the order in which they are reported."""
+"""The requirements, a file a promise or more: a written list, in the order of the reports."""
 
 PLATFORM = (
     "semantics",
@@ -16,7 +16,7 @@ PLATFORM = (
 MODULES = (
     "bidirectional",
     "meanwhile",
-    "owners",
+    "ownership",
     "inheritance",
     "nonblocking",
     "fifo",

@@ -1,7 +1,7 @@
 """Bidirectional: what either peer sends, the other receives, and it is what was sent.
 
 What comes while its receiver does something else, who has it open, and that it is close-on-exec
-stand in meanwhile, owners and inheritance.
+stand in meanwhile, ownership and inheritance.
 """
 
 from __future__ import annotations
