@@ -6,7 +6,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from conformance.checks import MODULES
+from conformance.checks import GROUPS
 
 if TYPE_CHECKING:
     from .mutant import Mutant
@@ -18,5 +18,5 @@ def _mutants(module: str) -> tuple[Mutant, ...]:
     return import_module(name).MUTANTS if find_spec(name) else ()
 
 
-MUTANTS: tuple[Mutant, ...] = tuple(mutant for module in MODULES for mutant in _mutants(module))
+MUTANTS: tuple[Mutant, ...] = tuple(mutant for group in GROUPS for mutant in _mutants(group))
 """In the order of the checks' modules."""
