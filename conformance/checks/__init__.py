@@ -13,9 +13,6 @@ PLATFORM = (
 )
 """Those of system calls alone, without a passer."""
 
-CONTINUED = ("meanwhile", "ownership", "inheritance")
-"""What is too much for one file: these are of the group bidirectional."""
-
 GROUPS = (
     "bidirectional",
     "nonblocking",
@@ -28,4 +25,10 @@ GROUPS = (
     *PLATFORM,
 )
 
-MODULES = (GROUPS[0], *CONTINUED, *GROUPS[1:])
+CONTINUED = {
+    "bidirectional": ("meanwhile", "ownership", "inheritance"),
+    "semantics": ("descriptions", "readiness", "lifetimes"),
+}
+"""The further files of a group that is too much for one."""
+
+MODULES = tuple(file for group in GROUPS for file in (group, *CONTINUED.get(group, ())))
