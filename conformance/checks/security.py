@@ -88,8 +88,8 @@ def test_flood_ends(s: Script) -> None:
     The table of the receiver is not touched by what waits for it.
     """
     a, b = s.socketpair()
-    s.setsockopt(a, "SNDBUF", 65536)  # else it has room for megabytes, where the system is set so
-    s.setsockopt(b, "RCVBUF", 65536)
+    s.setsockopt(a, "SNDBUF", 4096)  # else it has room for megabytes, where the system is set so
+    s.setsockopt(b, "RCVBUF", 4096)
     null = s.null()
     s.unprivileged()
 
