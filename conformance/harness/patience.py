@@ -13,6 +13,9 @@ WITHIN = 4.0
 FOREVER = float("inf")
 """What a peer is asked that it is to wait without a limit; the harness gives it up as ever."""
 
+SOON = 0.02
+"""Seconds to wait for what is there already, if it can be received at all."""
+
 CHECK = 30.0
 """Seconds for a check as a whole; times the scale."""
 

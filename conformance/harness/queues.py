@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ..errors import Lacking, PassFailed, hidden
+from .patience import SOON
 
 if TYPE_CHECKING:
     from .held import Held
@@ -15,9 +16,6 @@ if TYPE_CHECKING:
 __tracebackhide__ = hidden
 
 ENOUGH = 600  # descriptors; the usual channel and a queue of 50 refuse sooner
-
-_LOOKS = 10  # at what waits, before it is believed to stay
-_PAUSE = 0.005  # seconds from one look to the next
 
 
 def fill(sender: Player, held: Held) -> int:
@@ -41,21 +39,16 @@ def fill_until_queued(sender: Player, held: Held) -> int:
 
 
 def fill_for_good(sender: Player, held: Held) -> int:
-    """As :func:`fill_until_queued`, until one waits that does not go a moment later.
+    """As :func:`fill_until_queued`, until one waits that does not go by a flush either.
 
-    A passer that sends in a thread of its own has something in its queue now and then.
+    Something is in the queue now and then of a passer that sends in a thread of its own, and where
+    a system says too early that a channel is full.
     """
-    sent = 0
-    while sent < ENOUGH:
-        looks = 0
-        while sender.queued():
-            looks += 1
-            if looks > _LOOKS:
-                return sent
-            sender.peer.pump(_PAUSE)
+    for sent in range(ENOUGH):
+        if sender.queued() and sender.condition_of("flush", SOON) != "ok":
+            return sent
         sender.send(held)
-        sent += 1
-    return sent
+    return ENOUGH
 
 
 def needs_queued(sender: Player, sent: int) -> None:

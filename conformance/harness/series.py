@@ -17,7 +17,7 @@ from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
 from ..errors import PassFailed, hidden
-from .patience import WITHIN
+from .patience import SOON, WITHIN
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
 __tracebackhide__ = hidden
 
-SOON = 0.02
-"""Seconds to wait for what is there already, if it can be received at all."""
 
 NO_ROOM = ("table-full", "timed-out")
 """What a receiver may say while its descriptor table is full: that, or nothing in time."""
